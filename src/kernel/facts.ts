@@ -1,0 +1,25 @@
+import type { Mac } from '../net/mac.ts'
+
+/** What we learn of a host in the same round trip that reads its state. It comes from the host: untrusted text, strictly parsed. */
+export interface HostFacts {
+  /** Source address of our own SSH connection as the host sees it (first word of `SSH_CONNECTION`); empty when not over SSH. */
+  readonly sshSource: string
+  /** Tools found on the host (`ovs-ofctl`, `iptables-save`, `ipset`, `nft`, …). */
+  readonly tools: ReadonlySet<string>
+  /** Linux interfaces: name → its bridge (if any) and MAC. */
+  readonly links: ReadonlyMap<string, { readonly bridge?: string; readonly mac?: Mac }>
+  /** Open vSwitch interfaces by name; an `ofport` of -1 or none is left out. */
+  readonly ovsPorts: ReadonlyMap<string, OvsPort>
+  readonly ovsBridges: ReadonlyMap<string, { readonly failMode: string; readonly datapathType: string; readonly controllers: number }>
+  /** Value of sysctls we rely on, by name; absent when the kernel has no such key. */
+  readonly sysctls: ReadonlyMap<string, string>
+}
+
+export interface OvsPort {
+  readonly bridge: string
+  /** OpenFlow number, 1–65279, or 65534 for the bridge's own LOCAL port. */
+  readonly ofport: number
+  readonly mac?: Mac
+  /** `internal`, `patch`, `system`, `` … */
+  readonly type: string
+}
