@@ -4,6 +4,9 @@ import type { Mac } from '../net/mac.ts'
 export interface HostFacts {
   /** Source address of our own SSH connection as the host sees it (first word of `SSH_CONNECTION`); empty when not over SSH. */
   readonly sshSource: string
+  /** Address and port of that connection on the host itself (third and fourth word); empty and 0 when not over SSH. */
+  readonly sshDestination: string
+  readonly sshPort: number
   /** Tools found on the host (`ovs-ofctl`, `iptables-save`, `ipset`, `nft`, …). */
   readonly tools: ReadonlySet<string>
   /** Linux interfaces: name → its bridge (if any) and MAC. */

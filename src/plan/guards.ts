@@ -1,0 +1,76 @@
+import type { HostFacts } from '../kernel/facts.ts'
+import { judge } from '../meaning/policy.ts'
+import type { HostModel, Model } from '../model/model.ts'
+import { parseAddress } from '../net/address.ts'
+
+/**
+ * Why this host must not be written to, each `what: what to do`; empty when nothing speaks against it. Judged on what the host
+ * told us and on the desired policy, before the first write.
+ */
+export function guardHost(model: Model, host: HostModel, facts: HostFacts): readonly string[] {
+  return [...lockOut(model, host, facts), ...missingTools(host, facts), ...unprotected(host, facts)]
+}
+
+/** Our own next SSH connection, as the host sees it, must pass the policy that we are about to install. */
+function lockOut(model: Model, host: HostModel, facts: HostFacts): readonly string[] {
+  const source = parseAddress(facts.sshSource)
+  const destination = parseAddress(facts.sshDestination)
+  if (source === undefined || destination === undefined) {
+    return host.own.inbound.kind === 'unfiltered'
+      ? []
+      : ['the host does not tell where our SSH connection comes from: connect over SSH, so that a lock-out can be excluded']
+  }
+  const here = { ...host, connection: { ...host.connection, host: destination } }
+  const fleet = { ...model, hosts: model.hosts.map((other) => (other === host ? here : other)) }
+  const { verdict } = judge(fleet, { source, destination, protocol: 6, destinationPort: facts.sshPort })
+  return verdict === 'allow'
+    ? []
+    : [
+        `this policy would lock us out: SSH from ${source} to port ${facts.sshPort} is denied: ` +
+          'add the source to "gitwall_management", or an allow rule to the host\'s firewall',
+      ]
+}
+
+function missingTools(host: HostModel, facts: HostFacts): readonly string[] {
+  const needs = (datapath: 'ovs' | 'linux') => host.bridges.some((bridge) => bridge.datapath === datapath)
+  const isFiltered = host.own.inbound.kind === 'filtered' || host.own.outbound.kind === 'filtered'
+  const wanted = [
+    ...(needs('ovs') ? ['ovs-ofctl', 'ovs-vsctl'] : []),
+    ...(needs('linux') ? ['nft'] : []),
+    ...(needs('linux') || isFiltered ? ['iptables-restore', 'ip6tables-restore', 'ipset'] : []),
+  ]
+  const missing = wanted.filter((tool) => !facts.tools.has(tool))
+  return missing.length === 0 ? [] : [`the host lacks ${missing.join(', ')}: install the packages that provide them`]
+}
+
+/** With these sysctls off, bridged packets never reach iptables: our rules would be there and filter nothing. */
+function unprotected(host: HostModel, facts: HostFacts): readonly string[] {
+  if (!host.bridges.some((bridge) => bridge.datapath === 'linux')) return []
+  const off = ['net.bridge.bridge-nf-call-iptables', 'net.bridge.bridge-nf-call-ip6tables'].filter(
+    (name) => facts.sysctls.get(name) !== '1',
+  )
+  return off.map(
+    (name) =>
+      `UNPROTECTED: ${name} is ${facts.sysctls.get(name) ?? 'absent (is br_netfilter loaded?)'}: bridged packets bypass iptables: ` +
+      `run "modprobe br_netfilter && sysctl -w ${name}=1" and make it permanent in /etc/sysctl.d`,
+  )
+}
+
+/** Things worth saying that do not stop a run. */
+export function warnHost(host: HostModel, facts: HostFacts): readonly string[] {
+  return host.bridges
+    .filter((bridge) => bridge.datapath === 'ovs')
+    .flatMap((bridge) => {
+      const live = facts.ovsBridges.get(bridge.name)
+      if (live === undefined) return []
+      return [
+        ...(live.failMode === 'secure'
+          ? []
+          : [
+              `bridge ${bridge.name} has fail_mode "${live.failMode}": after a restart of ovs-vswitchd everything passes: ` +
+                `run "ovs-vsctl set-fail-mode ${bridge.name} secure"`,
+            ]),
+        ...(live.controllers === 0 ? [] : [`bridge ${bridge.name} has a controller, which may write flows of its own`]),
+      ]
+    })
+}
