@@ -23,7 +23,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Packages and built-ins, each by the one folder that may know it. Everything else is open to `git host ui cli` only. */
-const owners: Readonly<Record<string, string>> = { 'simple-git': 'git', ssh2: 'host', listr2: 'ui', commander: 'cli' }
+const owners: Readonly<Record<string, string>> = {
+  'simple-git': 'git',
+  ssh2: 'host',
+  listr2: 'ui',
+  commander: 'cli',
+}
 const pure = ['net', 'repo', 'model', 'kernel', 'meaning', 'plan', 'report']
 const pureMayUse = ['node:net', 'node:crypto', 'yaml', 'ajv', 'ajv-formats']
 
@@ -38,7 +43,9 @@ const imports = files.flatMap((file) => importsOf(file))
 
 function importsOf(file: string): readonly Import[] {
   const text = readFileSync(join(root, file), 'utf8')
-  const found = text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm)
+  const found = text.matchAll(
+    /^(?:import|export)\s+(type\s)?[^'"]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm,
+  )
   return [...found].map((match) => {
     const from = match[2] ?? match[3] ?? ''
     const path = from.startsWith('.') ? relative(root, join(root, dirname(file), from)) : from
@@ -60,7 +67,8 @@ function isForbidden({ file, from, typesOnly }: Import): boolean {
   const module = moduleOf(file)
   const top = module.split('/')[0] ?? ''
   if (!from.includes('.ts') && !from.includes('/') && from in owners) return owners[from] !== top
-  if (from.startsWith('node:') || !from.endsWith('.ts')) return pure.includes(top) && !pureMayUse.includes(from.split('/')[0] ?? '') && !pureMayUse.includes(from)
+  if (from.startsWith('node:') || !from.endsWith('.ts'))
+    return pure.includes(top) && !pureMayUse.includes(from.split('/')[0] ?? '') && !pureMayUse.includes(from)
   const may = allowed[module]
   const target = moduleOf(from)
   if (may === undefined || target === module) return false
@@ -104,7 +112,11 @@ describe('the direction of imports', () => {
   test('has no clock, randomness or process in the pure folders', () => {
     const impure = files
       .filter((file) => pure.includes(moduleOf(file).split('/')[0] ?? ''))
-      .filter((file) => /\bDate\.now|new Date\(\)|Math\.random|\bprocess\.|\bconsole\.|\basync\b|\bawait\b/.test(codeOf(file)))
+      .filter((file) =>
+        /\bDate\.now|new Date\(\)|Math\.random|\bprocess\.|\bconsole\.|\basync\b|\bawait\b/.test(
+          codeOf(file),
+        ),
+      )
     expect(impure).toEqual([])
   })
 })

@@ -16,6 +16,8 @@ export function diffState(from: State, to: State): readonly Change[] {
 /** `diffState` for every kind that differs. */
 export function diffHost(from: HostState, to: HostState): ReadonlyMap<KindName, readonly Change[]> {
   const kinds = [...new Set([...from.keys(), ...to.keys()])]
-  const changes = kinds.map((kind) => [kind, diffState(from.get(kind) ?? new Map(), to.get(kind) ?? new Map())] as const)
+  const changes = kinds.map(
+    (kind) => [kind, diffState(from.get(kind) ?? new Map(), to.get(kind) ?? new Map())] as const,
+  )
   return new Map(changes.filter(([, list]) => list.length > 0))
 }

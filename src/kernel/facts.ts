@@ -13,7 +13,10 @@ export interface HostFacts {
   readonly links: ReadonlyMap<string, { readonly bridge?: string; readonly mac?: Mac }>
   /** Open vSwitch interfaces by name; an `ofport` of -1 or none is left out. */
   readonly ovsPorts: ReadonlyMap<string, OvsPort>
-  readonly ovsBridges: ReadonlyMap<string, { readonly failMode: string; readonly datapathType: string; readonly controllers: number }>
+  readonly ovsBridges: ReadonlyMap<
+    string,
+    { readonly failMode: string; readonly datapathType: string; readonly controllers: number }
+  >
   /** Value of sysctls we rely on, by name; absent when the kernel has no such key. */
   readonly sysctls: ReadonlyMap<string, string>
 }

@@ -22,7 +22,9 @@ export function runPolicyTests(
   const lists = model.hosts.flatMap((host) => [
     ...host.management,
     ...host.lists.flatMap((list) => list.prefixes),
-    ...host.nics.flatMap((nic) => nic.addresses.map((address) => `${address}/${address.includes(':') ? 128 : 32}` as Prefix)),
+    ...host.nics.flatMap((nic) =>
+      nic.addresses.map((address) => `${address}/${address.includes(':') ? 128 : 32}` as Prefix),
+    ),
   ])
   const known = [...new Set(lists)]
   return tests.flatMap((test) => runTest(test))
@@ -33,7 +35,13 @@ export function runPolicyTests(
     const at = { at: test.source, severity: 'error' as const }
     const packets = packetsOf(test.service, sources, destinations)
     if (sources.length * destinations.length > packetLimit)
-      return [{ ...at, code: 'test-too-wide', message: `test "${test.name}" means more than ${packetLimit} packets: split it` }]
+      return [
+        {
+          ...at,
+          code: 'test-too-wide',
+          message: `test "${test.name}" means more than ${packetLimit} packets: split it`,
+        },
+      ]
     if (packets.length === 0)
       return [
         {

@@ -37,10 +37,12 @@ function* steps(model: Model, packet: Packet): Generator<Judgement> {
   const receiver = nicAt(model, packet.destination)
   const senderHost = sender === undefined ? hypervisorAt(model, packet.source) : undefined
   const receiverHost = receiver === undefined ? hypervisorAt(model, packet.destination) : undefined
-  if (sender !== undefined) yield judgeRuleset(sender.outbound, packet, packet.destination, `${sender.guest} outbound`)
+  if (sender !== undefined)
+    yield judgeRuleset(sender.outbound, packet, packet.destination, `${sender.guest} outbound`)
   if (senderHost !== undefined)
     yield judgeRuleset(senderHost.own.outbound, packet, packet.destination, `${senderHost.name} outbound`)
-  if (receiver !== undefined) yield judgeRuleset(receiver.inbound, packet, packet.source, `${receiver.guest} inbound`)
+  if (receiver !== undefined)
+    yield judgeRuleset(receiver.inbound, packet, packet.source, `${receiver.guest} inbound`)
   if (receiverHost !== undefined) yield judgeHostInbound(receiverHost, packet)
 }
 
@@ -96,7 +98,10 @@ function matchesService(service: ServiceMatch, packet: Packet): boolean {
 }
 
 function matchesPort(ranges: readonly PortRange[], port: number | undefined): boolean {
-  return ranges.length === 0 || (port !== undefined && ranges.some(({ first, last }) => first <= port && port <= last))
+  return (
+    ranges.length === 0 ||
+    (port !== undefined && ranges.some(({ first, last }) => first <= port && port <= last))
+  )
 }
 
 function nicAt(model: Model, address: Packet['source']): Nic | undefined {

@@ -31,7 +31,9 @@ export function addressBook(repo: Repo): AddressBook {
           return set === undefined ? [] : subtract(set.include, set.exclude)
         }
         case 'group':
-          return (repo.inventory.groups.get(peer.name) ?? []).flatMap((host) => addressesOf(repo.inventory.hosts.get(host)))
+          return (repo.inventory.groups.get(peer.name) ?? []).flatMap((host) =>
+            addressesOf(repo.inventory.hosts.get(host)),
+          )
         case 'guest':
         case 'host':
           return addressesOf(repo.inventory.hosts.get(peer.name))
@@ -55,7 +57,8 @@ export function addressBook(repo: Repo): AddressBook {
     peerOf(rule, id) {
       if (rule.peers.some((peer) => peer.kind === 'any')) return 'any'
       const [only] = rule.peers
-      if (rule.peers.length === 1 && only !== undefined && only.kind !== 'prefixes' && only.kind !== 'any') return listOf(only)
+      if (rule.peers.length === 1 && only !== undefined && only.kind !== 'prefixes' && only.kind !== 'any')
+        return listOf(only)
       return named(`rule:${id}`, () => rule.peers.flatMap(prefixesOf))
     },
   }

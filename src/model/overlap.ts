@@ -63,7 +63,9 @@ function describe(service: ServiceMatch): string {
     case 'icmp6':
       return service.type === undefined ? service.protocol : `${service.protocol}/${service.type}`
     default:
-      return service.ports[0] === undefined ? service.protocol : `${service.protocol}/${formatPorts(service.ports[0]).split('-')[0]}`
+      return service.ports[0] === undefined
+        ? service.protocol
+        : `${service.protocol}/${formatPorts(service.ports[0]).split('-')[0]}`
   }
 }
 
@@ -73,6 +75,7 @@ function firstCommonPort(a: readonly PortRange[], b: readonly PortRange[]): numb
   const left = a.length === 0 ? allPorts : a
   const right = b.length === 0 ? allPorts : b
   for (const x of left)
-    for (const y of right) if (Math.max(x.first, y.first) <= Math.min(x.last, y.last)) return Math.max(x.first, y.first)
+    for (const y of right)
+      if (Math.max(x.first, y.first) <= Math.min(x.last, y.last)) return Math.max(x.first, y.first)
   return undefined
 }

@@ -3,7 +3,14 @@ import { aggregate } from '../net/prefix.ts'
 import { isGroupMac, linkLocal } from '../net/mac.ts'
 import { familyOf } from '../net/address.ts'
 import type { Problem, Source } from '../repo/problem.ts'
-import type { FirewallDocument, HypervisorDocument, InventoryHost, NicDocument, Repo, RuleDocument } from '../repo/repo.ts'
+import type {
+  FirewallDocument,
+  HypervisorDocument,
+  InventoryHost,
+  NicDocument,
+  Repo,
+  RuleDocument,
+} from '../repo/repo.ts'
 import { formatSource } from '../repo/problem.ts'
 import { type AddressBook, addressBook } from './addresses.ts'
 import type {
@@ -55,7 +62,9 @@ export function resolve(
   const book = addressBook(repo)
   const origins = new Map<RuleId, RuleOrigin>()
   const firewalls = [...repo.firewalls.values()]
-    .map((document) => firewallOf(document, { book, origins, problems, protects: new Set(matchHosts(document.protects)) }))
+    .map((document) =>
+      firewallOf(document, { book, origins, problems, protects: new Set(matchHosts(document.protects)) }),
+    )
     .sort((a, b) => a.document.order - b.document.order || compareText(a.document.name, b.document.name))
   const networks = networksOf(repo, problems)
   const context = { repo, book, networks, firewalls, origins, problems, compared: new Set<string>() }
@@ -72,7 +81,10 @@ function compareText(a: string, b: string): number {
 
 function firewallOf(
   document: FirewallDocument,
-  context: Pick<Context, 'book' | 'problems'> & { origins: Map<RuleId, RuleOrigin>; protects: ReadonlySet<string> },
+  context: Pick<Context, 'book' | 'problems'> & {
+    origins: Map<RuleId, RuleOrigin>
+    protects: ReadonlySet<string>
+  },
 ): Firewall {
   const rulesOf = (direction: Direction, documents: readonly RuleDocument[] | undefined) =>
     documents
@@ -138,10 +150,18 @@ function checkIdentities({ repo, problems }: Context): void {
   for (const guest of repo.inventory.hosts.values()) {
     if (guest.role.kind !== 'guest') continue
     for (const nic of guest.role.nics) {
-      claim(`port ${guest.role.host} ${nic.port}`, `port "${nic.port}" of host "${guest.role.host}"`, nic.source)
+      claim(
+        `port ${guest.role.host} ${nic.port}`,
+        `port "${nic.port}" of host "${guest.role.host}"`,
+        nic.source,
+      )
       claim(`mac ${nic.network} ${nic.mac}`, `MAC "${nic.mac}" in network "${nic.network}"`, nic.source)
       for (const address of nic.addresses)
-        claim(`address ${nic.network} ${address}`, `address "${address}" in network "${nic.network}"`, nic.source)
+        claim(
+          `address ${nic.network} ${address}`,
+          `address "${address}" in network "${nic.network}"`,
+          nic.source,
+        )
     }
   }
 }
@@ -161,7 +181,12 @@ function hostModel(host: InventoryHost, role: HypervisorDocument, context: Conte
   return {
     name: host.name,
     connection: host.ansible,
-    bridges: role.bridges.map(({ name, datapath, uplinks, unmanaged }) => ({ name, datapath, uplinks, unmanaged })),
+    bridges: role.bridges.map(({ name, datapath, uplinks, unmanaged }) => ({
+      name,
+      datapath,
+      uplinks,
+      unmanaged,
+    })),
     nics: nics.sort((a, b) => compareText(a.port, b.port)),
     own,
     management: aggregate(role.management),
@@ -171,7 +196,8 @@ function hostModel(host: InventoryHost, role: HypervisorDocument, context: Conte
 
 function listsOf(rulesets: readonly Ruleset[]): readonly AddressList[] {
   const byName = new Map<string, AddressList>()
-  for (const { rules } of rulesets) for (const { peer } of rules) if (peer !== 'any') byName.set(peer.name, peer)
+  for (const { rules } of rulesets)
+    for (const { peer } of rules) if (peer !== 'any') byName.set(peer.name, peer)
   return [...byName.values()].sort((a, b) => compareText(a.name, b.name))
 }
 
@@ -185,14 +211,20 @@ function nicModel(
   const bridge = hypervisor.bridges.find((candidate) => candidate.name === nic.bridge)
   const missing =
     network === undefined
-      ? { code: 'unknown-network', message: `no network named "${nic.network}" in "gitwall_networks"${known(context.networks.keys())}` }
+      ? {
+          code: 'unknown-network',
+          message: `no network named "${nic.network}" in "gitwall_networks"${known(context.networks.keys())}`,
+        }
       : bridge === undefined
         ? {
             code: 'unknown-bridge',
             message: `its host has no bridge named "${nic.bridge}"${known(hypervisor.bridges.map(({ name }) => name))}`,
           }
         : isGroupMac(nic.mac)
-          ? { code: 'group-mac', message: `"${nic.mac}" is a group address: a NIC's own MAC has an even first octet` }
+          ? {
+              code: 'group-mac',
+              message: `"${nic.mac}" is a group address: a NIC's own MAC has an even first octet`,
+            }
           : undefined
   if (missing !== undefined || network === undefined) {
     if (missing !== undefined) context.problems.push({ ...missing, severity: 'error', at: nic.source })
@@ -238,7 +270,12 @@ function sourcesOf(nic: NicDocument): readonly SourcePair[] {
  * The rules of one direction at one place. A guest that any firewall protects is filtered both ways; a hypervisor only in
  * the directions that some firewall mentions, since an unmentioned outbound default of "deny" would cut its storage and DNS.
  */
-function ruleset(host: InventoryHost, direction: Direction, context: Context, what: 'guest' | 'hypervisor'): Ruleset {
+function ruleset(
+  host: InventoryHost,
+  direction: Direction,
+  context: Context,
+  what: 'guest' | 'hypervisor',
+): Ruleset {
   const protecting = context.firewalls.filter((firewall) => firewall.protects.has(host.name))
   const speaking = protecting.filter((firewall) => firewall[direction] !== undefined)
   const filtered = what === 'guest' ? protecting.length > 0 : speaking.length > 0
@@ -249,7 +286,12 @@ function ruleset(host: InventoryHost, direction: Direction, context: Context, wh
 }
 
 /** Two firewalls of one order must not disagree on any packet: their order among each other means nothing to the user. */
-function reportConflicts(firewalls: readonly Firewall[], direction: Direction, context: Context, host: string): void {
+function reportConflicts(
+  firewalls: readonly Firewall[],
+  direction: Direction,
+  context: Context,
+  host: string,
+): void {
   for (const [index, left] of firewalls.entries())
     for (const right of firewalls.slice(index + 1))
       if (left.document.order === right.document.order)

@@ -6,5 +6,8 @@ import type { Direction, RuleId } from './model.ts'
  * beside our magic. It does not depend on the rule's content or place, so an edited rule keeps its counters' identity.
  */
 export function ruleId(firewall: string, direction: Direction, name: string): RuleId {
-  return createHash('sha256').update(`${firewall}\n${direction}\n${name}`).digest('hex').slice(0, 12) as RuleId
+  return createHash('sha256')
+    .update(`${firewall}\n${direction}\n${name}`)
+    .digest('hex')
+    .slice(0, 12) as RuleId
 }

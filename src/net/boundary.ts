@@ -10,7 +10,10 @@ export function representatives(prefix: Prefix, lists: readonly Prefix[]): reado
   const limit = 1n << BigInt(addressBits(family))
   const starts = lists
     .filter((other) => familyOf(other) === family)
-    .flatMap((other) => [addressValue(prefixAddress(other)), addressValue(prefixAddress(other)) + sizeOf(other)])
+    .flatMap((other) => [
+      addressValue(prefixAddress(other)),
+      addressValue(prefixAddress(other)) + sizeOf(other),
+    ])
     .filter((value) => value < limit)
     .map((value) => formatAddress(value, family))
     .filter((address) => contains(prefix, address))

@@ -1,4 +1,12 @@
-import { type Address, type Family, addressBits, addressValue, familyOf, formatAddress, parseAddress } from './address.ts'
+import {
+  type Address,
+  type Family,
+  addressBits,
+  addressValue,
+  familyOf,
+  formatAddress,
+  parseAddress,
+} from './address.ts'
 
 /** An IPv4 or IPv6 network in its one spelling, always with its length: `10.0.0.0/24`, `2001:db8::1/128`. */
 export type Prefix = string & { readonly __brand: 'Prefix' }

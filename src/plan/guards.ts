@@ -18,7 +18,9 @@ function lockOut(model: Model, host: HostModel, facts: HostFacts): readonly stri
   if (source === undefined || destination === undefined) {
     return host.own.inbound.kind === 'unfiltered'
       ? []
-      : ['the host does not tell where our SSH connection comes from: connect over SSH, so that a lock-out can be excluded']
+      : [
+          'the host does not tell where our SSH connection comes from: connect over SSH, so that a lock-out can be excluded',
+        ]
   }
   const here = { ...host, connection: { ...host.connection, host: destination } }
   const fleet = { ...model, hosts: model.hosts.map((other) => (other === host ? here : other)) }
@@ -40,7 +42,9 @@ function missingTools(host: HostModel, facts: HostFacts): readonly string[] {
     ...(needs('linux') || isFiltered ? ['iptables-restore', 'ip6tables-restore', 'ipset'] : []),
   ]
   const missing = wanted.filter((tool) => !facts.tools.has(tool))
-  return missing.length === 0 ? [] : [`the host lacks ${missing.join(', ')}: install the packages that provide them`]
+  return missing.length === 0
+    ? []
+    : [`the host lacks ${missing.join(', ')}: install the packages that provide them`]
 }
 
 /** With these sysctls off, bridged packets never reach iptables: our rules would be there and filter nothing. */
@@ -70,7 +74,9 @@ export function warnHost(host: HostModel, facts: HostFacts): readonly string[] {
               `bridge ${bridge.name} has fail_mode "${live.failMode}": after a restart of ovs-vswitchd everything passes: ` +
                 `run "ovs-vsctl set-fail-mode ${bridge.name} secure"`,
             ]),
-        ...(live.controllers === 0 ? [] : [`bridge ${bridge.name} has a controller, which may write flows of its own`]),
+        ...(live.controllers === 0
+          ? []
+          : [`bridge ${bridge.name} has a controller, which may write flows of its own`]),
       ]
     })
 }

@@ -19,7 +19,11 @@ const phases: readonly Phase[] = ['widen', 'switch', 'narrow', 'cleanup']
  */
 export function planHost(
   backends: readonly Backend[],
-  { live, target, facts }: { readonly live: HostState; readonly target: HostState; readonly facts: HostFacts },
+  {
+    live,
+    target,
+    facts,
+  }: { readonly live: HostState; readonly target: HostState; readonly facts: HostFacts },
 ): HostPlan {
   const changes = diffHost(live, target)
   const changesOf = (backend: Backend) => changes.get(backend.name) ?? []

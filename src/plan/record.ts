@@ -73,7 +73,10 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function mapOf<V>(value: unknown, read: (value: unknown) => V | undefined): ReadonlyMap<string, V> | undefined {
+function mapOf<V>(
+  value: unknown,
+  read: (value: unknown) => V | undefined,
+): ReadonlyMap<string, V> | undefined {
   if (!isObject(value)) return undefined
   const map = new Map<string, V>()
   for (const [key, one] of Object.entries(value)) {

@@ -23,7 +23,9 @@ export function formatSource(source: Source): string {
 
 /** Problems by file, line and column, each once. */
 export function sortProblems(problems: readonly Problem[]): readonly Problem[] {
-  const byPlace = new Map(problems.map((problem) => [`${formatSource(problem.at)} ${problem.code} ${problem.message}`, problem]))
+  const byPlace = new Map(
+    problems.map((problem) => [`${formatSource(problem.at)} ${problem.code} ${problem.message}`, problem]),
+  )
   return [...byPlace.values()].sort(
     (a, b) =>
       Number(a.at.file > b.at.file) - Number(a.at.file < b.at.file) ||

@@ -255,7 +255,7 @@ describe('a ref', () => {
       '-',
       '--exec=x',
     ]) {
-      await expect(read(ref), ref).rejects.toThrow(/no commit/)
+      await expect(read(ref)).rejects.toThrow(/no commit/)
     }
     expect(readdirSync(root)).toEqual(before)
   })

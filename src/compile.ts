@@ -1,0 +1,36 @@
+import { runPolicyTests } from './meaning/policy-tests.ts'
+import { addressBook } from './model/addresses.ts'
+import type { Model } from './model/model.ts'
+import { resolve } from './model/resolve.ts'
+import { loadRepo } from './repo/load.ts'
+import { matchPattern } from './repo/pattern.ts'
+import { type Problem, sortProblems } from './repo/problem.ts'
+import type { Repo } from './repo/repo.ts'
+
+/** A repository read, resolved and tested. */
+export interface Compiled {
+  readonly repo: Repo
+  /** Complete only when no problem is an error. */
+  readonly model: Model
+  /** Everything wrong with it, by place. */
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * From files to the model of the whole fleet; always the whole, since selecting hosts narrows reading and writing, never
+ * compiling. Policy tests run only on a repository without errors.
+ */
+export function compile(files: ReadonlyMap<string, string>): Compiled {
+  const { repo, problems } = loadRepo(files)
+  const resolved = resolve(repo, (pattern) => matchPattern(pattern, repo.inventory).hosts)
+  const broken = [...problems, ...resolved.problems]
+  const tests = hasErrors(broken)
+    ? []
+    : runPolicyTests(resolved.model, repo.tests, addressBook(repo).prefixesOf)
+  return { repo, model: resolved.model, problems: sortProblems([...broken, ...tests]) }
+}
+
+/** Does anything in the list stop a run? */
+export function hasErrors(problems: readonly Problem[]): boolean {
+  return problems.some((problem) => problem.severity === 'error')
+}
