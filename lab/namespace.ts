@@ -42,8 +42,14 @@ export function namespaceNamed(name: string): Namespace {
 /** Runs a command here, to its end (at most 60 s). */
 export function runCommand(argv: readonly string[], stdin = ''): RunResult {
   const [file = '', ...rest] = argv
-  const result = spawnSync(file, rest, { input: stdin, encoding: 'utf8', timeout: 60_000, maxBuffer: 256 << 20 })
-  if (result.error !== undefined && result.status === null) return { stdout: '', stderr: String(result.error), code: 127 }
+  const result = spawnSync(file, rest, {
+    input: stdin,
+    encoding: 'utf8',
+    timeout: 60_000,
+    maxBuffer: 256 << 20,
+  })
+  if (result.error !== undefined && result.status === null)
+    return { stdout: '', stderr: String(result.error), code: 127 }
   return { stdout: result.stdout, stderr: result.stderr, code: result.status ?? 128 }
 }
 

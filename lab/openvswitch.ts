@@ -57,7 +57,15 @@ export function startOpenVSwitch(namespace: Namespace, directory: string): OpenV
     ofctl: (args, stdin) => {
       const [command = '', bridge = '', ...rest] = args
       return namespace.run(
-        [...environment, 'ovs-ofctl', '-O', 'OpenFlow14', command, ...(bridge === '' ? [] : [bridge]), ...rest],
+        [
+          ...environment,
+          'ovs-ofctl',
+          '-O',
+          'OpenFlow14',
+          command,
+          ...(bridge === '' ? [] : [bridge]),
+          ...rest,
+        ],
         stdin,
       )
     },
@@ -77,7 +85,13 @@ export function startOpenVSwitch(namespace: Namespace, directory: string): OpenV
 export function endDaemon(pidFile: string): void {
   const pid = readPid(pidFile)
   if (pid === undefined) return
-  runOrThrow(['sh', '-c', 'kill "$1" 2>/dev/null; n=0; while kill -0 "$1" 2>/dev/null; do n=$((n+1)); [ $n -gt 250 ] && kill -9 "$1"; sleep 0.02; done; :', 'sh', `${pid}`])
+  runOrThrow([
+    'sh',
+    '-c',
+    'kill "$1" 2>/dev/null; n=0; while kill -0 "$1" 2>/dev/null; do n=$((n+1)); [ $n -gt 250 ] && kill -9 "$1"; sleep 0.02; done; :',
+    'sh',
+    `${pid}`,
+  ])
 }
 
 function readPid(pidFile: string): number | undefined {

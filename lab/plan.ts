@@ -1,4 +1,10 @@
-import type { GuestDocument, HypervisorDocument, InventoryHost, NetworkDocument, Repo } from '../src/repo/repo.ts'
+import type {
+  GuestDocument,
+  HypervisorDocument,
+  InventoryHost,
+  NetworkDocument,
+  Repo,
+} from '../src/repo/repo.ts'
 import { type Address, addressBits, addressValue, familyOf, formatAddress } from '../src/net/address.ts'
 import { type Prefix, contains, prefixAddress, prefixBits } from '../src/net/prefix.ts'
 
@@ -65,11 +71,14 @@ export const outsideAddresses: readonly string[] = [
 /** The lab that a repository's inventory describes. Throws on what a lab cannot be: it has one flat fabric and no VLANs. */
 export function labPlanOf(repo: Repo): LabPlan {
   const inventory = [...repo.inventory.hosts.values()]
-  const hypervisors = inventory.flatMap((host) => (host.role.kind === 'hypervisor' ? [{ host, role: host.role }] : []))
+  const hypervisors = inventory.flatMap((host) =>
+    host.role.kind === 'hypervisor' ? [{ host, role: host.role }] : [],
+  )
   const guests = inventory.flatMap((host) => (host.role.kind === 'guest' ? [{ host, role: host.role }] : []))
   const networks = [...repo.networks.values()]
   const vlan = networks.find((network) => network.vlan !== undefined)
-  if (vlan !== undefined) throw new Error(`network "${vlan.name}": the lab's fabric has no VLANs: take "vlan" out`)
+  if (vlan !== undefined)
+    throw new Error(`network "${vlan.name}": the lab's fabric has no VLANs: take "vlan" out`)
   return {
     hosts: hypervisors.map(({ host, role }, index) => hostPlan(host, role, index, guests, repo.networks)),
     guests: guests.map(({ host, role }) => guestPlan(host.name, role, repo.networks)),
@@ -89,13 +98,13 @@ function hostPlan(
   return {
     name: host.name,
     address: host.ansible.host,
-    bridges: role.bridges.map((bridge) => {
+    bridges: role.bridges.map((bridge, position) => {
       const nic = nics.find((candidate) => candidate.bridge === bridge.name)
       const network = nic && networkNamed(nic.network, networks)
       return {
         name: bridge.name,
         datapath: bridge.datapath,
-        uplink: bridge.uplinks[0] ?? 'uplink0',
+        uplink: bridge.uplinks[0] ?? `uplink${position}`,
         addresses: (network?.subnets ?? []).map((subnet) => hypervisorAddress(subnet, index)),
         gateways: network?.gateways ?? [],
       }
@@ -107,7 +116,8 @@ function hostPlan(
 function hypervisorAddress(subnet: Prefix, index: number): string {
   const value = addressValue(prefixAddress(subnet)) + 254n - BigInt(index)
   const address = formatAddress(value, familyOf(subnet))
-  if (!contains(subnet, address)) throw new Error(`subnet "${subnet}": too small for the lab: take a /24 or larger`)
+  if (!contains(subnet, address))
+    throw new Error(`subnet "${subnet}": too small for the lab: take a /24 or larger`)
   return `${address}/${prefixBits(subnet)}`
 }
 

@@ -21,13 +21,17 @@ export interface LabEntry {
 export function registerLab(prefix: string | undefined, namespaces: readonly string[]): LabEntry {
   mkdirSync(labsDirectory, { recursive: true, mode: 0o700 })
   const entry = prefix === undefined ? takeFreeEntry() : takeEntry(checkPrefix(prefix))
-  if (entry === undefined) throw new Error(`lab "${prefix}": it exists: end it with \`lab/cleanup ${prefix}\``)
+  if (entry === undefined)
+    throw new Error(`lab "${prefix}": it exists: end it with \`lab/cleanup ${prefix}\``)
   const taken = namespaces.find((name) => existsSync(`/run/netns/${entry.prefix}-${name}`))
   if (taken !== undefined) {
     rmdirSync(entry.directory)
     throw new Error(`network namespace "${entry.prefix}-${taken}": it exists: choose another prefix`)
   }
-  writeFileSync(join(entry.directory, 'namespaces'), namespaces.map((name) => `${entry.prefix}-${name}\n`).join(''))
+  writeFileSync(
+    join(entry.directory, 'namespaces'),
+    namespaces.map((name) => `${entry.prefix}-${name}\n`).join(''),
+  )
   writeFileSync(join(entry.directory, 'owner'), `${process.pid} ${startTime()}\n`)
   return entry
 }

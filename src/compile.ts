@@ -3,7 +3,7 @@ import { addressBook } from './model/addresses.ts'
 import type { Model } from './model/model.ts'
 import { resolve } from './model/resolve.ts'
 import { loadRepo } from './repo/load.ts'
-import { matchPattern } from './repo/pattern.ts'
+import { matchPattern, parsePattern } from './repo/pattern.ts'
 import { type Problem, sortProblems } from './repo/problem.ts'
 import type { Repo } from './repo/repo.ts'
 
@@ -22,12 +22,18 @@ export interface Compiled {
  */
 export function compile(files: ReadonlyMap<string, string>): Compiled {
   const { repo, problems } = loadRepo(files)
-  const resolved = resolve(repo, (pattern) => matchPattern(pattern, repo.inventory).hosts)
+  const resolved = resolve(repo, (pattern) => hostsOf(pattern, repo))
   const broken = [...problems, ...resolved.problems]
   const tests = hasErrors(broken)
     ? []
     : runPolicyTests(resolved.model, repo.tests, addressBook(repo).prefixesOf)
   return { repo, model: resolved.model, problems: sortProblems([...broken, ...tests]) }
+}
+
+/** What is wrong with a pattern in `protects:`, the loader has said. */
+function hostsOf(text: string, repo: Repo): readonly string[] {
+  const reading = parsePattern(text)
+  return reading.kind === 'pattern' ? matchPattern(reading.pattern, repo.inventory).hosts : []
 }
 
 /** Does anything in the list stop a run? */

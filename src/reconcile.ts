@@ -1,5 +1,7 @@
 import { backends } from './backends.ts'
-import type { HostReader, HostReading, Probe, ReadEffects } from './effects.ts'
+import type { HostReader, ReadEffects } from './effects.ts'
+import type { Probe } from './host/fingerprint.ts'
+import type { HostReading } from './host/read.ts'
 import type { HostState, KindName, State } from './kernel/backend.ts'
 import { diffHost } from './kernel/diff.ts'
 import { factsProbe, parseFacts } from './kernel/facts-probe.ts'
@@ -7,7 +9,6 @@ import type { HostFacts } from './kernel/facts.ts'
 import type { HostModel, Model, RuleId, RuleOrigin } from './model/model.ts'
 import { guardHost, warnHost } from './plan/guards.ts'
 import type { HostOutcome, Report } from './plan/outcome.ts'
-import { type HostPlan, planHost } from './plan/plan.ts'
 import { type HostRecord, type UsersByKind, parseRecord } from './plan/record.ts'
 
 /** What a run works on: the compiled fleet, and the hosts of it that it reads and writes. */
@@ -141,31 +142,23 @@ export function usersOf(host: HostModel): UsersByKind {
   return new Map(backends.map((backend) => [backend.name, backend.users(host)]))
 }
 
-/** The plan of one host, and how it looks in a report. */
-export function planOutcome(
-  model: Model,
-  host: HostModel,
-  view: HostView,
-): HostOutcome & { readonly plan: HostPlan } {
-  const plan = planHost(backends, {
-    live: view.live,
-    target: desiredState(host, view.facts),
-    facts: view.facts,
-  })
-  const refusals = [...pendingReason(view), ...guardHost(model, host, view.facts)]
+/** What would change on one host, and why it would be refused. */
+export function planOutcome(model: Model, host: HostModel, view: HostView): HostOutcome {
+  const changes = diffHost(view.live, desiredState(host, view.facts))
+  const refusals = [...pendingReasons(view), ...guardHost(model, host, view.facts)]
   return {
     ...emptyOutcome(host),
-    changes: plan.changes,
+    changes,
     users: mergeUsers(view.record?.users, usersOf(host)),
     warnings: warnHost(host, view.facts),
     absentPorts: absentPorts(host, view.facts),
-    status: refusals.length > 0 ? 'refused' : plan.changes.size > 0 ? 'planned' : 'in-sync',
+    status: refusals.length > 0 ? 'refused' : changes.size > 0 ? 'planned' : 'in-sync',
     ...(refusals.length > 0 ? { reason: refusals.join('\n') } : {}),
-    plan,
   }
 }
 
-function pendingReason(view: HostView): readonly string[] {
+/** Why nothing may be begun on this host now. */
+export function pendingReasons(view: HostView): readonly string[] {
   return view.pending.length === 0
     ? []
     : [
@@ -206,7 +199,7 @@ function absentPorts(host: HostModel, facts: HostFacts): readonly string[] {
 }
 
 /** Old and new together: what is removed is explained by the old, what is added by the new. */
-function mergeUsers(old: UsersByKind | undefined, desired: UsersByKind): UsersByKind {
+export function mergeUsers(old: UsersByKind | undefined, desired: UsersByKind): UsersByKind {
   return new Map([...desired].map(([kind, byKey]) => [kind, new Map([...(old?.get(kind) ?? []), ...byKey])]))
 }
 

@@ -1,10 +1,17 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkSizes, decodeFile, GitError, isIgnoredPath } from './limits.ts'
-import { nearest } from './nearest.ts'
 import { catFile, findRepository, git, printable, type Repository } from './repository.ts'
-import { leftOut, readPlainFile } from './worktree.ts'
-import type { Problem } from '../repo/problem.ts'
+import { type LeftOut, readPlainFile } from './worktree.ts'
+
+export interface CommitRequest {
+  /** In the repository, or above `paths` inside it. */
+  readonly directory: string
+  readonly ref: string
+  readonly paths: readonly string[]
+  /** The known name that a misspelt one was meant to be. */
+  readonly suggest: (name: string, known: readonly string[]) => string | undefined
+}
 
 /** The files of one commit. */
 export interface CommitFiles {
@@ -14,8 +21,8 @@ export interface CommitFiles {
   readonly files: ReadonlyMap<string, string>
   /** The commit is the one that is checked out, and the files on disk differ from it. Always false in a bare repository. */
   readonly dirty: boolean
-  /** What was left out: symbolic links and submodules. */
-  readonly notes: readonly Problem[]
+  /** Symbolic links and submodules. */
+  readonly leftOut: readonly LeftOut[]
 }
 
 interface Blob {
@@ -28,25 +35,21 @@ interface Blob {
  * Reads the files under `paths` at `ref`, without a checkout and without the network. `ref` is anything that names a commit; it
  * is resolved once, then only the hash is used. Throws `GitError` when there is no such commit, or a limit is passed.
  */
-export async function readCommit(request: {
-  readonly directory: string
-  readonly ref: string
-  readonly paths: readonly string[]
-}): Promise<CommitFiles> {
+export async function readCommit(request: CommitRequest): Promise<CommitFiles> {
   const repository = findRepository(request.directory)
-  const commit = await resolveCommit(repository, request.ref)
-  const { blobs, notes } = await listBlobs(repository, commit, request.paths)
+  const commit = await resolveCommit(repository, request)
+  const { blobs, leftOut } = await listBlobs(repository, commit, request.paths)
   checkSizes(blobs)
   const files = await readBlobs(repository, blobs)
   const dirty = await isDirty(repository, commit, request.paths, files)
-  return { commit, files, dirty, notes }
+  return { commit, files, dirty, leftOut }
 }
 
-async function resolveCommit(repository: Repository, ref: string): Promise<string> {
+async function resolveCommit(repository: Repository, { ref, suggest }: CommitRequest): Promise<string> {
   if (ref === '' || /\p{Cc}/u.test(ref)) throw new GitError(`"${printable(ref)}": not the name of a commit`)
   const answer = await revParse(repository, ref)
   if (answer !== undefined) return answer
-  throw new GitError(await whyUnknown(repository, ref))
+  throw new GitError(await whyUnknown(repository, ref, suggest))
 }
 
 /** `undefined` when `ref` names no commit. */
@@ -75,7 +78,11 @@ function isNotARevision(error: unknown): boolean {
   )
 }
 
-async function whyUnknown(repository: Repository, ref: string): Promise<string> {
+async function whyUnknown(
+  repository: Repository,
+  ref: string,
+  suggest: CommitRequest['suggest'],
+): Promise<string> {
   const listed = await git(repository, [
     'for-each-ref',
     '--format=%(refname:short)',
@@ -88,7 +95,7 @@ async function whyUnknown(repository: Repository, ref: string): Promise<string> 
   if (names.length === 0)
     return `${where}no commit yet: commit the files, or read them as they are with --worktree`
   const what = `${where}no commit "${printable(ref)}"`
-  const near = nearest(ref, names)
+  const near = suggest(ref, names)
   if (near !== undefined) return `${what}: did you mean "${printable(near)}"?`
   const shallow = await git(repository, ['rev-parse', '--is-shallow-repository'])
   if (shallow.trim() === 'true') {
@@ -102,10 +109,10 @@ async function listBlobs(
   repository: Repository,
   commit: string,
   paths: readonly string[],
-): Promise<{ readonly blobs: readonly Blob[]; readonly notes: readonly Problem[] }> {
+): Promise<{ readonly blobs: readonly Blob[]; readonly leftOut: readonly LeftOut[] }> {
   const listing = await git(repository, ['ls-tree', '-r', '-z', '-l', commit, '--', ...paths])
   const blobs: Blob[] = []
-  const notes: Problem[] = []
+  const leftOut: LeftOut[] = []
   for (const line of listing.split('\0')) {
     const match = /^(\d{6}) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(line)
     if (match === null) {
@@ -116,11 +123,11 @@ async function listBlobs(
     if (path.includes('\uFFFD'))
       throw new GitError(`${printable(path)}: the name is not UTF-8: rename the file`)
     if (isIgnoredPath(path)) continue
-    if (mode === '120000') notes.push(leftOut(path, 'symbolic link'))
-    else if (mode === '160000') notes.push(leftOut(path, 'submodule'))
+    if (mode === '120000') leftOut.push({ path, what: 'symbolic link' })
+    else if (mode === '160000') leftOut.push({ path, what: 'submodule' })
     else blobs.push({ path, id, bytes: Number(size) })
   }
-  return { blobs, notes }
+  return { blobs, leftOut }
 }
 
 /** All contents by one `cat-file --batch`: some 65 times faster than one `git show` per file. */

@@ -2,14 +2,19 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkSizes, decodeFile, GitError, isIgnoredPath, maxFileBytes, maxFiles } from './limits.ts'
-import type { Problem } from '../repo/problem.ts'
+
+/** An entry of the repository that is not read. */
+export interface LeftOut {
+  readonly path: string
+  readonly what: 'symbolic link' | 'submodule' | 'special file' | 'another Git repository'
+}
 
 /** Files as they lie on disk. */
 export interface WorktreeFiles {
   /** By path relative to the directory that was read, with `/`. */
   readonly files: ReadonlyMap<string, string>
-  /** What was left out: symbolic links, devices, other repositories. */
-  readonly notes: readonly Problem[]
+  /** Symbolic links, devices, other repositories. */
+  readonly leftOut: readonly LeftOut[]
 }
 
 interface Found {
@@ -22,13 +27,13 @@ interface Found {
  * outside the directory can be read. Throws `GitError` when a limit is passed or a file cannot be read.
  */
 export async function readWorktree(directory: string, paths: readonly string[]): Promise<WorktreeFiles> {
-  const notes: Problem[] = []
+  const leftOut: LeftOut[] = []
   const found: Found[] = []
-  for (const path of paths) await walk(directory, path, found, notes)
+  for (const path of paths) await walk(directory, path, found, leftOut)
   checkSizes(found)
   const files = new Map<string, string>()
   for (const { path } of found) files.set(path, await readPlainFile(directory, path))
-  return { files, notes }
+  return { files, leftOut }
 }
 
 /** The text of one regular file under `directory`. Throws `GitError` for a link, a device, or a file beyond the limits. */
@@ -65,7 +70,7 @@ async function readAtMost(file: Awaited<ReturnType<typeof open>>, path: string):
   return Buffer.concat(chunks)
 }
 
-async function walk(directory: string, path: string, found: Found[], notes: Problem[]): Promise<void> {
+async function walk(directory: string, path: string, found: Found[], leftOut: LeftOut[]): Promise<void> {
   if (isIgnoredPath(path)) return
   const stat = await lstat(join(directory, path)).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
@@ -73,8 +78,8 @@ async function walk(directory: string, path: string, found: Found[], notes: Prob
   })
   if (stat === undefined) return
   if (stat.isFile()) found.push({ path, bytes: stat.size })
-  else if (stat.isDirectory()) await walkDirectory(directory, path, found, notes)
-  else notes.push(leftOut(path, stat.isSymbolicLink() ? 'symbolic link' : 'special file'))
+  else if (stat.isDirectory()) await walkDirectory(directory, path, found, leftOut)
+  else leftOut.push({ path, what: stat.isSymbolicLink() ? 'symbolic link' : 'special file' })
   if (found.length > maxFiles)
     throw new GitError(`${path}: more than ${maxFiles} files: split the repository`)
 }
@@ -83,19 +88,13 @@ async function walkDirectory(
   directory: string,
   path: string,
   found: Found[],
-  notes: Problem[],
+  leftOut: LeftOut[],
 ): Promise<void> {
   const names = await readdir(join(directory, path)).catch((error: unknown) => {
     throw new GitError(`${path}: cannot be read: ${reasonOf(error)}`, { cause: error })
   })
-  if (names.includes('.git')) notes.push(leftOut(path, 'another Git repository'))
-  else for (const name of names.sort()) await walk(directory, `${path}/${name}`, found, notes)
-}
-
-/** A note that an entry of the repository is not read. */
-export function leftOut(path: string, what: string): Problem {
-  const message = `${what}: it is not read: put a plain file in its place`
-  return { code: 'entry-left-out', severity: 'warning', at: { file: path, line: 1, column: 1 }, message }
+  if (names.includes('.git')) leftOut.push({ path, what: 'another Git repository' })
+  else for (const name of names.sort()) await walk(directory, `${path}/${name}`, found, leftOut)
 }
 
 function reasonOf(error: unknown): string {

@@ -1,7 +1,7 @@
 # Confirms a transaction, over a connection of its own. stdin: `gitwall-confirm-1 ID BYTES SHA256\n`, then the record.
 # Exactly one of confirm and revert renames the marker; the answer says which. Saying it twice does no harm.
 
-need flock sha256sum
+need flock sha256sum timeout
 trap '' HUP
 
 main() {
@@ -37,17 +37,15 @@ tell_loss() {
   done
   state=$(state_of "$tx")
   case $state in
-    armed | prepared) answer unfinished ;;
     confirmed) answer confirmed ;;
-    reverting) answer reverting ;;
-    reverting-failed) answer revert-failed ;;
-    *) answer reverted ;;
+    reverted | aborted | rebooted) answer reverted ;;
+    *) answer "$state" ;;
   esac
   exit 0
 }
 
 receive() {
-  cat >"$tx/record" || die "cannot write the record to $tx; not confirmed"
+  timeout "$upload_seconds" cat >"$tx/record" || die "the record did not end, or cannot be written to $tx; not confirmed"
   sum=$(sha256sum <"$tx/record")
   if [ "$(($(wc -c <"$tx/record")))" != "$bytes" ] || [ "${sum%% *}" != "$digest" ]; then
     rm -f "$tx/record"
@@ -65,7 +63,7 @@ finish() {
     mv -f "$tx/snapshot" "$home/snapshots/$id.json" || die "confirmed, but the snapshot could not be kept"
   fi
   persist "$tx" "$home" "$home/snapshots"
-  stop_timer
+  stop_timer "$id"
   prune_snapshots
   sweep_transactions
 }

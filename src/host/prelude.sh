@@ -5,6 +5,9 @@
 #   /var/lib/gitwall/lock            flock(1): held while a transaction moves or reverts
 #   /var/lib/gitwall/snapshots/ID.json
 #   /var/lib/gitwall/tx/ID/          one transaction; its state is the name of the one marker file in it
+#
+# `ls` is read by words: the names are ids, and globbing is off.
+# shellcheck disable=SC2045
 
 # A login over SSH may lack the sbin directories.
 PATH=/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin
@@ -14,6 +17,7 @@ set -uf
 umask 077
 home=/var/lib/gitwall
 step_seconds=30
+upload_seconds=120
 probe_seconds=60
 
 # Ends with "$1" on stderr. Only used where it is certain what was done: the caller of the script says it.
@@ -34,7 +38,7 @@ answer() {
 }
 
 valid_id() {
-  case $1 in '' | -* | *[!A-Za-z0-9-]*) return 1 ;; esac
+  case $1 in '' | [!A-Za-z0-9]* | *[!A-Za-z0-9.-]*) return 1 ;; esac
   [ "${#1}" -le 64 ]
 }
 
@@ -127,23 +131,24 @@ drop_harmless_lines() {
   done
 }
 
-# Stops the timer of the transaction in "$tx". A timer left alone would find nothing to do: this is tidiness.
+# Stops the timer of transaction "$1". A timer left alone would find nothing to do: this is tidiness.
 stop_timer() {
   timer=
-  read -r timer 2>/dev/null <"$tx/timer"
+  [ ! -e "$home/tx/$1/timer" ] || read -r timer <"$home/tx/$1/timer"
   if [ "$timer" = systemd ]; then
-    systemctl stop "gitwall-revert-$id.timer" >/dev/null 2>&1
-  elif sleeper_lives "$timer"; then
+    systemctl stop "gitwall-revert-$1.timer" >/dev/null 2>&1
+  elif sleeper_lives "$1" "$timer"; then
     kill -s TERM -- "-$timer" 2>/dev/null
   fi
   return 0
 }
 
-# Is process "$1" still our sleeper? Its number may have been given to another process since.
+# Is process "$2" still the sleeper of transaction "$1"? Its number may have been given to another process since.
 sleeper_lives() {
-  case $1 in '' | *[!0-9]*) return 1 ;; esac
-  case $(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") in
-    *"gitwall-revert $home/tx/$id "*) return 0 ;;
+  case $2 in '' | *[!0-9]*) return 1 ;; esac
+  [ -e "/proc/$2/cmdline" ] || return 1
+  case $(tr '\0' ' ' <"/proc/$2/cmdline" 2>/dev/null) in
+    *"gitwall-revert $home/tx/$1 "*) return 0 ;;
   esac
   return 1
 }

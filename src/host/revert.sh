@@ -1,12 +1,13 @@
 # Undoes a transaction. Lies beside it on the host as a file, and needs nothing but that host.
 # `revert.sh ID`: the dead-man's switch; does nothing unless the transaction is armed (or its revert was interrupted).
-# Without an argument, with `ID\n` on stdin: by order, also when an earlier revert failed; and answers.
+# Without an argument, with `ID\n` on stdin: by order, also when an earlier revert failed; and answers how it ended.
 # Undoing is idempotent, and what counts in the end is the fingerprint.
 
 trap '' HUP
 
 main() {
   ordered=no
+  outcome=
   if [ $# -gt 0 ]; then
     id=$1
   else
@@ -17,13 +18,14 @@ main() {
   tx=$home/tx/$id
   [ "$ordered" = no ] || exclude_late_begin
   take_marker || tell
+  # Opened for reading: that works on a disk that has become read-only, too.
+  exec 8<"$tx/revert.sh" 9<"$home/lock"
   # Another revert of the same transaction: wait for it and see how it ended.
-  exec 8>"$tx/revert-lock" 9>"$home/lock"
   flock -w 300 8
-  [ -e "$tx/reverting" ] || tell
+  [ -e "$tx/reverting" ] || [ -e "$tx/armed" ] || tell
   # Steps that are still running: none begins any more, and each is stopped after its time.
   flock -w 60 9 || journal "reverting although steps are still running"
-  [ "$ordered" = no ] || stop_timer
+  [ "$ordered" = no ] || stop_timer "$id"
   revert
   tell
 }
@@ -53,17 +55,19 @@ take_marker() {
     journal "reverting again"
     return 0
   fi
-  [ -e "$tx/reverting" ]
+  # Armed and yet not to be renamed: the disk is broken. Nobody can confirm then either, so the way is back.
+  [ -e "$tx/reverting" ] || [ -e "$tx/armed" ]
 }
 
 revert() {
   attempts=5
-  read -r attempts 2>/dev/null <"$tx/attempts"
+  [ ! -e "$tx/attempts" ] || read -r attempts <"$tx/attempts"
   read -r before <"$tx/before"
   attempt=1
   while :; do
     undo
     if [ "$(fingerprint "$tx")" = "$before" ]; then
+      outcome=reverted
       mv -f "$tx/reverting" "$tx/reverted"
       journal "reverted"
       return
@@ -73,6 +77,7 @@ revert() {
     attempt=$((attempt + 1))
     sleep 2
   done
+  outcome=revert-failed
   cp "$tx/snapshot" "$home/snapshots/$id.json"
   mv -f "$tx/reverting" "$tx/reverting-failed"
 }
@@ -97,12 +102,14 @@ undo() {
 # The switch always exits 0: systemd would start it again otherwise.
 tell() {
   [ "$ordered" = yes ] || exit 0
-  case $(state_of "$tx") in
-    confirmed) answer confirmed ;;
-    reverting | reverting-failed) answer revert-failed ;;
-    *) answer reverted ;;
-  esac
-  [ ! -e "$tx/journal" ] || tail -n 20 "$tx/journal" | head -c 4000
+  if [ -z "$outcome" ]; then
+    case $(state_of "$tx") in
+      confirmed) outcome=confirmed ;;
+      armed | reverting | reverting-failed) outcome=revert-failed ;;
+      *) outcome=reverted ;;
+    esac
+  fi
+  answer "$outcome"
   exit 0
 }
 

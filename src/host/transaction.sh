@@ -35,6 +35,7 @@ refuse() {
 }
 
 give_up() {
+  stop_timer "$id"
   rm -rf "${tx:?}"
   die "$1"
 }
@@ -47,12 +48,15 @@ settle_others() {
     other=$home/tx/$entry
     state=$(state_of "$other")
     case $state in
-      prepared) rm -rf "${other:?}" ;;
+      prepared)
+        stop_timer "$entry"
+        rm -rf "${other:?}"
+        ;;
       armed | reverting)
         if [ "$(cat "$other/$state" 2>/dev/null)" = "$(boot_id)" ]; then
-          refuse pending "$entry"
+          refuse pending
         fi
-        mv -f "$other/$state" "$other/rebooted" || refuse pending "$entry"
+        mv -f "$other/$state" "$other/rebooted" || refuse pending
         ;;
     esac
   done
@@ -60,7 +64,8 @@ settle_others() {
 }
 
 receive() {
-  cat >"$tx/upload" || give_up "cannot write the upload to $tx"
+  # The lock is held meanwhile: a dead connection must not hold it for the hours that TCP takes to notice.
+  timeout "$upload_seconds" cat >"$tx/upload" || give_up "the upload did not end, or cannot be written to $tx"
   [ "$(($(wc -c <"$tx/upload")))" = "$bytes" ] || give_up "the upload is incomplete"
   sum=$(sha256sum <"$tx/upload")
   [ "${sum%% *}" = "$digest" ] || give_up "the upload is damaged"
@@ -86,6 +91,7 @@ arm() {
   mv "$tx/marker" "$tx/armed" || give_up "cannot write to $tx"
   if ! timer_lives; then
     mv "$tx/armed" "$tx/aborted"
+    stop_timer "$id"
     die "the dead-man's switch did not stay alive"
   fi
   journal "armed for $window s"
@@ -98,7 +104,7 @@ start_timer() {
     printf 'systemd\n' >"$tx/timer"
     systemd-run --quiet --collect --unit="gitwall-revert-$id" --on-active="${window}s" \
       --timer-property=AccuracySec=1s --property=Restart=on-failure --property=RestartSec=5s \
-      --property=OOMScoreAdjust=-900 /bin/sh "$tx/revert.sh" "$id"
+      --property=RestartPreventExitStatus=127 --property=OOMScoreAdjust=-900 /bin/sh "$tx/revert.sh" "$id"
   else
     # A session of its own and none of our files open, above all not the lock's.
     # shellcheck disable=SC2016
@@ -115,7 +121,7 @@ timer_lives() {
     if [ "$timer" = systemd ]; then
       systemctl is-active --quiet "gitwall-revert-$id.timer" && return 0
     else
-      sleeper_lives "$timer" && return 0
+      sleeper_lives "$id" "$timer" && return 0
     fi
     sleep 0.1
   done
@@ -146,7 +152,8 @@ run_steps() {
 }
 
 expire() {
-  answer expired "$number"
+  answer failed-step "$number" 124
+  printf 'the window of %s s ended before this step was done' "$window"
   exit 0
 }
 

@@ -1,7 +1,7 @@
 // Written by `npm run schemas` from schema.ts. Do not edit.
 
 export const policiesSchema: object = JSON.parse(`{
-  "\$schema": "http://json-schema.org/draft-07/schema#",
+  "$schema": "http://json-schema.org/draft-07/schema#",
   "title": "gitwall policies",
   "type": "object",
   "properties": {
@@ -9,7 +9,7 @@ export const policiesSchema: object = JSON.parse(`{
       "type": "object",
       "description": "Named lists of addresses.",
       "patternProperties": {
-        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?\$": {
+        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?$": {
           "type": [
             "array",
             "object"
@@ -47,7 +47,7 @@ export const policiesSchema: object = JSON.parse(`{
       "type": "object",
       "description": "Names for protocols and ports, beside the built-in ones (ssh, https, dns, …).",
       "patternProperties": {
-        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?\$": {
+        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?$": {
           "type": [
             "string",
             "array"
@@ -68,7 +68,7 @@ export const policiesSchema: object = JSON.parse(`{
       "type": "object",
       "description": "Lists of rules, and whom they protect.",
       "patternProperties": {
-        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?\$": {
+        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?$": {
           "type": "object",
           "required": [
             "protects"
@@ -350,7 +350,7 @@ export const policiesSchema: object = JSON.parse(`{
 }`)
 
 export const inventorySchema: object = JSON.parse(`{
-  "\$schema": "http://json-schema.org/draft-07/schema#",
+  "$schema": "http://json-schema.org/draft-07/schema#",
   "title": "gitwall inventory: an Ansible inventory with the variable \\"gitwall\\"",
   "type": [
     "object",
@@ -358,7 +358,7 @@ export const inventorySchema: object = JSON.parse(`{
   ],
   "description": "Groups by name.",
   "additionalProperties": {
-    "\$ref": "#/definitions/Group"
+    "$ref": "#/definitions/Group"
   },
   "definitions": {
     "Group": {
@@ -376,7 +376,7 @@ export const inventorySchema: object = JSON.parse(`{
           ],
           "description": "Hosts by name; ranges such as hv-[1:4] are expanded.",
           "additionalProperties": {
-            "\$ref": "#/definitions/Variables"
+            "$ref": "#/definitions/Variables"
           }
         },
         "children": {
@@ -386,11 +386,11 @@ export const inventorySchema: object = JSON.parse(`{
           ],
           "description": "Groups within this group.",
           "additionalProperties": {
-            "\$ref": "#/definitions/Group"
+            "$ref": "#/definitions/Group"
           }
         },
         "vars": {
-          "\$ref": "#/definitions/Variables"
+          "$ref": "#/definitions/Variables"
         }
       }
     },
@@ -409,7 +409,7 @@ export const inventorySchema: object = JSON.parse(`{
               "type": "object",
               "description": "Hypervisor: its bridges by name.",
               "patternProperties": {
-                "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$": {
+                "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$": {
                   "type": "object",
                   "required": [
                     "datapath"
@@ -426,7 +426,7 @@ export const inventorySchema: object = JSON.parse(`{
                       "type": "array",
                       "items": {
                         "type": "string",
-                        "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$",
+                        "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
                         "patternErrorMessage": "letters, digits, \\"_\\", \\".\\" and \\"-\\", at most 15, a letter or digit first",
                         "description": "A port."
                       },
@@ -472,13 +472,13 @@ export const inventorySchema: object = JSON.parse(`{
                 "properties": {
                   "port": {
                     "type": "string",
-                    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$",
+                    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
                     "patternErrorMessage": "letters, digits, \\"_\\", \\".\\" and \\"-\\", at most 15, a letter or digit first",
                     "description": "Interface on the hypervisor behind which the guest sits: tap101i0, vnet3, veth101i0."
                   },
                   "bridge": {
                     "type": "string",
-                    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$",
+                    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
                     "patternErrorMessage": "letters, digits, \\"_\\", \\".\\" and \\"-\\", at most 15, a letter or digit first",
                     "description": "Bridge of the hypervisor that the port belongs to."
                   },
@@ -552,7 +552,7 @@ export const inventorySchema: object = JSON.parse(`{
           "type": "object",
           "description": "Networks that guests are attached to, of the whole fleet.",
           "patternProperties": {
-            "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?\$": {
+            "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?$": {
               "type": "object",
               "required": [
                 "subnets"
@@ -635,7 +635,7 @@ export const inventorySchema: object = JSON.parse(`{
 }`)
 
 export const variablesSchema: object = JSON.parse(`{
-  "\$schema": "http://json-schema.org/draft-07/schema#",
+  "$schema": "http://json-schema.org/draft-07/schema#",
   "title": "Ansible variables, \\"gitwall\\" among them",
   "type": [
     "object",
@@ -651,7 +651,7 @@ export const variablesSchema: object = JSON.parse(`{
           "type": "object",
           "description": "Hypervisor: its bridges by name.",
           "patternProperties": {
-            "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$": {
+            "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$": {
               "type": "object",
               "required": [
                 "datapath"
@@ -668,7 +668,7 @@ export const variablesSchema: object = JSON.parse(`{
                   "type": "array",
                   "items": {
                     "type": "string",
-                    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$",
+                    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
                     "patternErrorMessage": "letters, digits, \\"_\\", \\".\\" and \\"-\\", at most 15, a letter or digit first",
                     "description": "A port."
                   },
@@ -714,13 +714,13 @@ export const variablesSchema: object = JSON.parse(`{
             "properties": {
               "port": {
                 "type": "string",
-                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$",
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
                 "patternErrorMessage": "letters, digits, \\"_\\", \\".\\" and \\"-\\", at most 15, a letter or digit first",
                 "description": "Interface on the hypervisor behind which the guest sits: tap101i0, vnet3, veth101i0."
               },
               "bridge": {
                 "type": "string",
-                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\$",
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
                 "patternErrorMessage": "letters, digits, \\"_\\", \\".\\" and \\"-\\", at most 15, a letter or digit first",
                 "description": "Bridge of the hypervisor that the port belongs to."
               },
@@ -794,7 +794,7 @@ export const variablesSchema: object = JSON.parse(`{
       "type": "object",
       "description": "Networks that guests are attached to, of the whole fleet.",
       "patternProperties": {
-        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?\$": {
+        "^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,61}[A-Za-z0-9_.-])?$": {
           "type": "object",
           "required": [
             "subnets"

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readCommit } from '../../src/git/checkout.ts'
+import { suggest } from '../../src/repo/suggest.ts'
 import { readWorktree } from '../../src/git/worktree.ts'
 
 const paths = ['inventory', 'policies']
@@ -53,7 +54,7 @@ function commitAll(message: string): string {
 }
 
 function read(ref = 'HEAD', directory = root): ReturnType<typeof readCommit> {
-  return readCommit({ directory, ref, paths })
+  return readCommit({ directory, ref, paths, suggest })
 }
 
 describe('a commit', () => {
@@ -74,7 +75,7 @@ describe('a commit', () => {
       ['policies/web.yaml', 'sets: {}\n# ünïcode\n'],
     ])
     expect(result.dirty).toBe(false)
-    expect(result.notes).toEqual([])
+    expect(result.leftOut).toEqual([])
   })
 
   test('is read at any ref without touching the work tree', async () => {
@@ -141,9 +142,9 @@ describe('a commit', () => {
     git('add', '-A')
     git('update-index', '--add', '--cacheinfo', `160000,${first},inventory/module`)
     git('commit', '-q', '-m', 'links')
-    const { files, notes, dirty } = await read()
+    const { files, leftOut, dirty } = await read()
     expect([...files.keys()]).toEqual(['inventory/hosts.yaml', 'policies/web.yaml'])
-    expect(notes.map((note) => [note.at.file, note.message.split(':')[0]])).toEqual([
+    expect(leftOut.map(({ path, what }) => [path, what])).toEqual([
       ['inventory/module', 'submodule'],
       ['policies/link.yaml', 'symbolic link'],
     ])
@@ -330,12 +331,12 @@ describe('the files on disk', () => {
     write('policies/.hidden', 'x')
     write('policies/old.yaml~', 'x')
     write('elsewhere.yaml', 'x')
-    const { files, notes } = await readWorktree(root, paths)
+    const { files, leftOut } = await readWorktree(root, paths)
     expect([...files]).toEqual([
       ['policies/b.yaml', 'b'],
       ['policies/deep/a.yaml', 'a'],
     ])
-    expect(notes).toEqual([])
+    expect(leftOut).toEqual([])
   })
 
   test('are never read through a link, to a file, a folder, or as a folder itself', async () => {
@@ -344,17 +345,17 @@ describe('the files on disk', () => {
     symlinkSync('../secret/key.yaml', join(root, 'policies/file.yaml'))
     symlinkSync('../secret', join(root, 'policies/folder'))
     symlinkSync('secret', join(root, 'inventory'))
-    const { files, notes } = await readWorktree(root, paths)
+    const { files, leftOut } = await readWorktree(root, paths)
     expect([...files.keys()]).toEqual(['policies/a.yaml'])
-    expect(notes.map((note) => note.at.file)).toEqual(['inventory', 'policies/file.yaml', 'policies/folder'])
+    expect(leftOut.map(({ path }) => path)).toEqual(['inventory', 'policies/file.yaml', 'policies/folder'])
   })
 
   test('may be odd without harm: a FIFO is left out, not waited for', async () => {
     write('policies/a.yaml', 'a')
     execFileSync('mkfifo', [join(root, 'policies/fifo')])
-    const { files, notes } = await readWorktree(root, paths)
+    const { files, leftOut } = await readWorktree(root, paths)
     expect([...files.keys()]).toEqual(['policies/a.yaml'])
-    expect(notes[0]?.message).toMatch(/^special file/)
+    expect(leftOut).toEqual([{ path: 'policies/fifo', what: 'special file' }])
   })
 
   test('are refused when one is too large', async () => {

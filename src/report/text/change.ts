@@ -40,14 +40,9 @@ export function formatChange(
 }
 
 function linesOf(change: Change): readonly LineChange[] {
-  switch (change.op) {
-    case 'add':
-      return split(change.after).map((line) => ({ op: 'add', line }))
-    case 'remove':
-      return split(change.before).map((line) => ({ op: 'remove', line }))
-    case 'replace':
-      return diffLines(split(change.before), split(change.after))
-  }
+  if (change.op === 'replace') return diffLines(split(change.before), split(change.after))
+  const { op } = change
+  return split(change.op === 'add' ? change.after : change.before).map((line) => ({ op, line }))
 }
 
 function split(text: string): readonly string[] {

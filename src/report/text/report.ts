@@ -123,7 +123,7 @@ function formatSummary(report: Report, paint: Paint): readonly string[] {
   })
   const hosts = `${report.outcomes.length} ${report.outcomes.length === 1 ? 'host' : 'hosts'}`
   const title = [`${report.command} of ${plain(report.commit.slice(0, 12))}`, hosts, ...objects].join(', ')
-  return [`${paint('bold', title)}`, ...lines]
+  return [paint('bold', title), ...lines]
 }
 
 function someHosts(outcomes: readonly HostOutcome[], status: HostStatus): string {

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { hostname, userInfo } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { HostWriter, WriteEffects } from '../effects.ts'
+import { HostError } from '../host/error.ts'
+import type { Connection } from '../host/ssh.ts'
+import { begin, confirm, revertNow } from '../host/transaction.ts'
+import type { Context } from './options.ts'
+import { effectsOf, hostReader } from './read-effects.ts'
+
+/** The world for commands that write to hosts. */
+export function writeEffects(context: Context): WriteEffects {
+  return {
+    ...effectsOf(context, (connection) => hostWriter(connection, context)),
+    now: () => new Date().toISOString(),
+    sleep: async (milliseconds) => {
+      await sleep(milliseconds)
+    },
+    newId,
+    by: whoRuns(process.env),
+  }
+}
+
+function hostWriter(connection: Connection, context: Context): HostWriter {
+  return {
+    ...hostReader(connection, context),
+    begin: async ({ expected, ...transaction }) => {
+      const result = await begin(connection, { ...transaction, fingerprint: expected })
+      if (result.kind === 'refused') return { kind: 'refused', why: result.reason }
+      // It is going back by itself. As after a move, reading back tells: nothing can be confirmed any more.
+      if (result.kind === 'expired') return { kind: 'moved' }
+      return result
+    },
+    confirm: async (id, record) => {
+      const answer = await confirm(connection, id, record)
+      if (answer === 'confirmed' || answer === 'reverted' || answer === 'unknown-id') return answer
+      return await endOf(connection, id)
+    },
+    revertNow: async (id) => (await revertNow(connection, id)).kind,
+  }
+}
+
+/** It could not be confirmed and is not back yet: waits until it is. Throws when it does not come back. */
+async function endOf(connection: Connection, id: string): Promise<'confirmed' | 'reverted' | 'unknown-id'> {
+  const { kind } = await revertNow(connection, id)
+  if (kind !== 'revert-failed') return kind
+  throw new HostError(
+    'tool',
+    connection.target.name,
+    `going back from ${id} failed: look at /var/lib/gitwall/tx`,
+  )
+}
+
+/** Ascends with the clock: `20260131T235959Z-1f2e3d4c`. */
+function newId(): string {
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  return `${time}-${randomBytes(4).toString('hex')}`
+}
+
+/** `user@machine`; in GitHub Actions the address of the run. See "Default environment variables" in its documentation. */
+function whoRuns(environment: NodeJS.ProcessEnv): string {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = environment
+  if (GITHUB_SERVER_URL !== undefined && GITHUB_REPOSITORY !== undefined && GITHUB_RUN_ID !== undefined) {
+    return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
+  }
+  return `${userInfo().username}@${hostname()}`
+}

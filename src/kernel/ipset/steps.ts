@@ -1,0 +1,130 @@
+import type { Change, Step } from '../backend.ts'
+import { type AddressSet, formatSet, headerFor, isPlainMember, parseSet, sortMembers } from './set.ts'
+
+/**
+ * New sets and new members first (`widen`), lost members after the rules have switched (`narrow`), lost sets last. A set that
+ * may be referenced is never emptied or recreated, it is swapped. See ipset(8).
+ */
+export function stepsFor(changes: readonly Change[]): readonly Step[] {
+  const [leftovers, removed] = split(changes.filter(({ op }) => op === 'remove'), ({ key }) => isTemporary(key))
+  return [
+    ...restore('widen', [
+      ...leftovers.map(({ key }) => `destroy ${key}`),
+      ...changes.flatMap((change) => widen(change)),
+    ]),
+    ...restore('narrow', changes.flatMap((change) => narrow(change))),
+    ...removed.map(({ key }) => destroy(key)),
+  ]
+}
+
+/**
+ * Back to every `before`, from wherever `stepsFor` stopped: the same moves with the two sides exchanged, since they are
+ * absolute (`-exist`, whole sets swapped in), after the debris of a swap that was cut short is out of the way.
+ */
+export function undoFor(changes: readonly Change[]): readonly Step[] {
+  const back = changes.map(inverse)
+  const rebuilt = back.filter((change) => change.op === 'replace' && moveOf(change).kind === 'rebuild')
+  return [
+    ...rebuilt.map(({ key }): Step => ({ ...destroy(temporary(key)), phase: 'widen' })),
+    ...restore('widen', back.flatMap((change) => widen(change))),
+    ...restore('narrow', back.flatMap((change) => narrow(change))),
+    ...back.filter(({ op }) => op === 'remove').map(({ key }) => destroy(key)),
+  ]
+}
+
+function inverse(change: Change): Change {
+  switch (change.op) {
+    case 'add':
+      return { op: 'remove', key: change.key, before: change.after }
+    case 'remove':
+      return { op: 'add', key: change.key, after: change.before }
+    case 'replace':
+      return { op: 'replace', key: change.key, before: change.after, after: change.before }
+  }
+}
+
+function widen(change: Change): readonly string[] {
+  switch (change.op) {
+    case 'add':
+      return build(change.key, parseSet(change.after))
+    case 'remove':
+      return []
+    case 'replace': {
+      const move = moveOf(change)
+      if (move.kind === 'members') return move.added.map((member) => `add ${change.key} ${member}`)
+      return swapIn(change.key, move.wider)
+    }
+  }
+}
+
+function narrow(change: Change): readonly string[] {
+  if (change.op !== 'replace') return []
+  const move = moveOf(change)
+  if (move.kind === 'members') return move.removed.map((member) => `del ${change.key} ${member}`)
+  return formatSet(move.wider) === change.after ? [] : swapIn(change.key, parseSet(change.after))
+}
+
+/** How a set becomes another: member by member, or built anew beside itself where its header or a member forbids that. */
+type Move =
+  | { readonly kind: 'members'; readonly added: readonly string[]; readonly removed: readonly string[] }
+  | { readonly kind: 'rebuild'; readonly wider: AddressSet }
+
+function moveOf(change: Change & { readonly op: 'replace' }): Move {
+  const [before, after] = [parseSet(change.before), parseSet(change.after)]
+  if (before.header !== after.header || ![...before.members, ...after.members].every(isPlainMember))
+    return { kind: 'rebuild', wider: wider(before, after) }
+  const [old, wanted] = [new Set(before.members), new Set(after.members)]
+  return {
+    kind: 'members',
+    added: after.members.filter((member) => !old.has(member)),
+    removed: before.members.filter((member) => !wanted.has(member)),
+  }
+}
+
+/** Everything that is in either, so that the switch in between passes through nothing narrower than both (invariant 6). */
+function wider(before: AddressSet, after: AddressSet): AddressSet {
+  const members = sortMembers([...after.members, ...before.members.filter(isPlainMember)])
+  if (members.length === after.members.length) return after
+  const family = after.header.includes(' inet6 ') ? 6 : 4
+  const header = sizeOf(after.header) < members.length ? headerFor(family, members.length) : after.header
+  return { header, members }
+}
+
+function sizeOf(header: string): number {
+  return Number(/ maxelem (\d+)/.exec(header)?.[1] ?? 65_536)
+}
+
+function build(name: string, { header, members }: AddressSet): readonly string[] {
+  return [`create ${name} ${header}`, ...members.map((member) => `add ${name} ${member}`)]
+}
+
+/** Rules follow the name, so they see the new content at once. A swap needs one type and family on both sides. */
+function swapIn(name: string, set: AddressSet): readonly string[] {
+  return [...build(temporary(name), set), `swap ${temporary(name)} ${name}`, `destroy ${temporary(name)}`]
+}
+
+function temporary(name: string): string {
+  return `${name}-tmp`
+}
+
+/** What a swap that was cut short left behind. */
+function isTemporary(name: string): boolean {
+  return name.endsWith('-tmp')
+}
+
+function restore(phase: Step['phase'], lines: readonly string[]): readonly Step[] {
+  if (lines.length === 0) return []
+  return [{ phase, kind: 'ipset', argv: ['ipset', '-exist', 'restore'], stdin: `${lines.join('\n')}\n` }]
+}
+
+/**
+ * One run each: a set may be "in use by a kernel component" for a moment after the rule that named it was deleted, so the
+ * caller repeats this for some seconds; what stays is found by the read-back.
+ */
+function destroy(name: string): Step {
+  return { phase: 'cleanup', kind: 'ipset', argv: ['ipset', 'destroy', name], stdin: '', mayFail: true }
+}
+
+function split<T>(list: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [list.filter(isFirst), list.filter((one) => !isFirst(one))]
+}
