@@ -84,15 +84,21 @@ export function startOpenVSwitch(namespace: Namespace, directory: string): OpenV
 /** Ends the process whose pid stands in `pidFile` and waits until it is gone (at most 5 s). Absent file: nothing to do. */
 export function endDaemon(pidFile: string): void {
   const pid = readPid(pidFile)
-  if (pid === undefined) return
-  runOrThrow([
-    'sh',
-    '-c',
-    'kill "$1" 2>/dev/null; n=0; while kill -0 "$1" 2>/dev/null; do n=$((n+1)); [ $n -gt 250 ] && kill -9 "$1"; sleep 0.02; done; :',
-    'sh',
-    `${pid}`,
-  ])
+  if (pid !== undefined) runOrThrow(['sh', '-c', endScript, 'sh', `${pid}`])
 }
+
+/** A zombie is gone: only its parent can say so to the kernel, and in a container process 1 may not care. */
+const endScript = `
+  alive() { kill -0 "$1" 2>/dev/null && ! grep -q "^State:[[:space:]]*Z" "/proc/$1/status" 2>/dev/null; }
+  kill "$1" 2>/dev/null
+  n=0
+  while alive "$1"; do
+    n=$((n+1))
+    [ $n -ne 250 ] || kill -9 "$1"
+    [ $n -lt 300 ] || exit 1
+    sleep 0.02
+  done
+  exit 0`
 
 function readPid(pidFile: string): number | undefined {
   try {

@@ -159,10 +159,8 @@ function wireHost(plan: LabPlan, host: LabHostPlan, index: number, sites: Sites)
 
 function linuxBridge(plan: LabPlan, host: LabHostPlan, bridge: LabBridgePlan): readonly IpCommand[] {
   return [
-    [
-      ...['link', 'add', 'name', bridge.name, 'address', bridgeMac(plan, host, bridge)],
-      ...['type', 'bridge', 'forward_delay', '0'],
-    ],
+    ['link', 'add', 'name', bridge.name, 'type', 'bridge', 'forward_delay', '0'],
+    ['link', 'set', 'dev', bridge.name, 'address', bridgeMac(plan, host, bridge)],
     ...[bridge.uplink, ...portsOf(plan, host, bridge)].map(
       (port) => attached(port, bridge.name)[0] as IpCommand,
     ),

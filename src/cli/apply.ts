@@ -1,7 +1,7 @@
 import { applyFleet } from '../apply.ts'
 import { type ExitCode, exitCode } from './exit-code.ts'
 import { readInputs, selectHosts, stoppedReport } from './inputs.ts'
-import { writeReport } from './output.ts'
+import { writeReport } from './report-output.ts'
 import type { Context } from './options.ts'
 import { orUnknown } from './unknown.ts'
 import { writeEffects } from './write-effects.ts'

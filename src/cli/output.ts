@@ -1,33 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { plain } from '../report/escape.ts'
-import { formatJson } from '../report/json/report.ts'
 import { painter } from '../report/text/paint.ts'
-import { formatText } from '../report/text/report.ts'
-import type { Report } from '../plan/outcome.ts'
 import type { ProgressStyle } from '../ui/screen.ts'
-import { ruleIdsOf } from './rule-ids.ts'
 import { type Options, UsageError } from './options.ts'
-
-/** Text for people or JSON for programs, as was asked for, to stdout or `--output`. */
-export async function writeReport(report: Report, options: Options): Promise<void> {
-  await writeOut(
-    options.format === 'json' ? formatJson(report, { ruleIdsOf }) : reportText(report, options),
-    options,
-  )
-}
-
-/** The report for people, in colour where stdout (or `stream`) takes it. */
-export function reportText(
-  report: Report,
-  options: Options,
-  stream: NodeJS.WriteStream = process.stdout,
-): string {
-  return formatText(report, {
-    color: hasColor(options, stream),
-    detail: options.verbose ? 'full' : 'brief',
-    ruleIdsOf,
-  })
-}
 
 /** Writes the result of the command: the only thing on stdout. Resolves when it is out. */
 export async function writeOut(text: string, options: Options): Promise<void> {

@@ -1,12 +1,12 @@
 import { planFleet } from '../reconcile.ts'
 import { type ExitCode, exitCode, forgiveDifferences } from './exit-code.ts'
 import { readInputs, selectHosts, stoppedReport } from './inputs.ts'
-import { writeReport } from './output.ts'
+import { writeReport } from './report-output.ts'
 import { readEffects } from './read-effects.ts'
 import type { Context } from './options.ts'
 
 /** `reconcile plan`. */
-export async function plan(context: Context, own: { readonly exitZero: boolean }): Promise<ExitCode> {
+export async function plan(context: Context, own: { readonly exitZero?: boolean }): Promise<ExitCode> {
   const { options } = context
   const inputs = await readInputs(options)
   const stopped = stoppedReport('plan', inputs)
@@ -15,5 +15,5 @@ export async function plan(context: Context, own: { readonly exitZero: boolean }
     problems: inputs.problems,
   }
   await writeReport(report, options)
-  return own.exitZero ? forgiveDifferences(exitCode(report)) : exitCode(report)
+  return own.exitZero === true ? forgiveDifferences(exitCode(report)) : exitCode(report)
 }

@@ -7,9 +7,10 @@ import type { Context, Options } from './options.ts'
 
 const description = `Keeps the firewalls of a fleet of hypervisors equal to what Git says.
 
-Reads inventory/ and policies/ at a commit, works out what each host should hold, reads
-over SSH what it does hold (Open vSwitch, iptables, ipset, nftables), and applies the
-smallest difference. A host that is not confirmed over a new connection goes back by itself.
+Reads inventory/ and policies/ at a commit, works out what each host should
+hold, reads over SSH what it does hold (Open vSwitch, iptables, ipset,
+nftables), and applies the smallest difference. A host that is not confirmed
+over a new connection goes back by itself.
 
 Without a command: plan, show it, ask, apply.`
 
@@ -59,17 +60,17 @@ function addOptions(program: Command): void {
     .addOption(
       new Option('--ref <ref>', 'commit, branch or tag to read').default('HEAD').conflicts('worktree'),
     )
-    .option('--worktree', 'read the files on disk, committed or not', false)
+    .option('--worktree', 'read the files on disk, committed or not')
     .optionsGroup('Which hosts (default: all):')
-    .option('--host <name>', 'one hypervisor by its exact name; may be repeated', append, [])
+    .option('--host <name>', 'one hypervisor by its exact name; may be repeated', append)
     .option('-l, --limit <pattern>', "Ansible host pattern, such as 'prod:&ams:!canary'")
     .optionsGroup('Output:')
     .addOption(
       new Option('--format <format>', 'of the report on stdout').choices(['text', 'json']).default('text'),
     )
     .option('-o, --output <file>', 'write the report there instead of stdout')
-    .option('-q, --quiet', 'no progress on stderr', false)
-    .option('-v, --verbose', 'do not cut long lists; show hosts that are in sync', false)
+    .option('-q, --quiet', 'no progress on stderr')
+    .option('-v, --verbose', 'do not cut long lists; show hosts that are in sync')
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .optionsGroup('Connections:')
     .option('-F, --ssh-config <file>', 'ssh configuration, as ssh -F')
@@ -77,7 +78,7 @@ function addOptions(program: Command): void {
     .option('--forks <number>', 'hosts at a time', integer(1, 1024), 64)
     .option('--timeout <seconds>', 'how long a host may take to answer', integer(1, 3600), 120)
     .optionsGroup('Writing:')
-    .option('-y, --yes', 'do not ask', false)
+    .option('-y, --yes', 'do not ask')
     .option(
       '--confirm-window <seconds>',
       'a changed host that is not confirmed by then goes back',
@@ -95,12 +96,12 @@ function addReaders(program: Command, ended: (code: ExitCode) => void): void {
   )
   command(program, 'plan', 'show what apply would change on each host')
     .addOption(exitZero())
-    .action(async (own: { exitZero: boolean }, self: Command) => {
+    .action(async (own: { exitZero?: boolean }, self: Command) => {
       await run(self, ended, 'reads', async (context) => (await import('./plan.ts')).plan(context, own))
     })
   command(program, 'drift', 'show what differs from what was last confirmed on each host')
     .addOption(exitZero())
-    .action(async (own: { exitZero: boolean }, self: Command) => {
+    .action(async (own: { exitZero?: boolean }, self: Command) => {
       await run(self, ended, 'reads', async (context) => (await import('./drift.ts')).drift(context, own))
     })
   command(program, 'snapshots', 'list the snapshots that --host keeps').action(async (_, self: Command) => {
@@ -154,7 +155,7 @@ async function run(
   mode: 'reads' | 'writes',
   work: (context: Context) => Promise<ExitCode>,
 ): Promise<void> {
-  const options = self.optsWithGlobals<Options>()
+  const options = { ...unsaid, ...self.optsWithGlobals<Options>() }
   try {
     ended(await work({ options, signal: interruptSignal(mode) }))
   } catch (error) {
@@ -162,6 +163,9 @@ async function run(
     ended(1)
   }
 }
+
+/** Here rather than as defaults, since help would print each of them. */
+const unsaid = { worktree: false, host: [], yes: false, quiet: false, verbose: false }
 
 function unknownCommand(program: Command, word: string): string {
   const near = suggest(
@@ -172,10 +176,10 @@ function unknownCommand(program: Command, word: string): string {
 }
 
 function exitZero(): Option {
-  return new Option('--exit-zero', 'exit code 0 when differences are found').default(false)
+  return new Option('--exit-zero', 'exit code 0 when differences are found')
 }
 
-function append(value: string, before: readonly string[]): readonly string[] {
+function append(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value]
 }
 

@@ -1,4 +1,4 @@
-import type { HostReader, HostReading, ReadEffects } from '../effects.ts'
+import type { HostReader, ReadEffects } from '../effects.ts'
 import { type Shared, createShared } from '../host/bastion.ts'
 import { HostError } from '../host/error.ts'
 import { read } from '../host/read.ts'
@@ -51,35 +51,11 @@ export function effectsOf<Reader extends HostReader>(
 /** What the story reads of a host, by one connection. */
 export function hostReader(connection: Connection, { options }: Context): HostReader {
   return {
-    read: async (probes) => {
-      const isFact = (name: string) => name === 'facts'
-      const reading = await read(connection, {
-        probes: probes.filter(({ name }) => !isFact(name)),
-        others: probes.filter(({ name }) => isFact(name)),
-        timeoutMs: options.timeout * 1000,
-      })
-      const outputs = [...reading.outputs].map(
-        ([name, output]) => [name, { ...output, stdout: output.stdout.toString() }] as const,
-      )
-      return {
-        outputs: new Map(outputs),
-        fingerprint: reading.fingerprint,
-        ...(reading.record === undefined ? {} : { confirmed: reading.record }),
-        pending: pendingOf(reading.transactions),
-      }
-    },
+    read: (probes) => read(connection, probes, { timeoutMs: options.timeout * 1000 }),
     snapshots: () => listSnapshots(connection),
     snapshot: (id) => readSnapshot(connection, id),
     close: () => connection.close(),
   }
-}
-
-/** Neither confirmed nor back where it was. One whose revert failed stays open until a person has looked. */
-function pendingOf(
-  transactions: readonly { readonly id: string; readonly state: string }[],
-): HostReading['pending'] {
-  const open = ['armed', 'reverting', 'reverting-failed']
-  return transactions.filter(({ state }) => open.includes(state)).map(({ id }) => id)
 }
 
 async function openConnection({ options }: Context, shared: Shared, host: HostModel): Promise<Connection> {

@@ -8,7 +8,8 @@ import { hasErrors } from '../compile.ts'
 import { suggest } from '../repo/suggest.ts'
 import type { ExitCode } from './exit-code.ts'
 import { type Inputs, readInputs } from './inputs.ts'
-import { outPainter, writeOut, writeReport } from './output.ts'
+import { outPainter, writeOut } from './output.ts'
+import { writeReport } from './report-output.ts'
 import { type Context, type Options, UsageError } from './options.ts'
 
 /** What can be shown. */

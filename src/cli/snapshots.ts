@@ -1,6 +1,6 @@
 import type { HostModel } from '../model/model.ts'
-import type { SnapshotEntry } from '../effects.ts'
-import { isWorldError } from '../reconcile.ts'
+import type { Snapshot } from '../host/snapshots.ts'
+import { HostError } from '../host/error.ts'
 import { plain, plainJson } from '../report/escape.ts'
 import type { ExitCode } from './exit-code.ts'
 import { sayFailure } from './failure.ts'
@@ -21,10 +21,7 @@ export async function snapshots(context: Context): Promise<ExitCode> {
 }
 
 /** `undefined` when the host could not be read, which has been said then. */
-async function readSnapshots(
-  context: Context,
-  host: HostModel,
-): Promise<readonly SnapshotEntry[] | undefined> {
+async function readSnapshots(context: Context, host: HostModel): Promise<readonly Snapshot[] | undefined> {
   const effects = readEffects(context)
   try {
     const [entries] = await effects.eachHost([host], async () => {
@@ -37,15 +34,25 @@ async function readSnapshots(
     })
     return entries
   } catch (error) {
-    if (!isWorldError(error)) throw error
+    if (!(error instanceof HostError)) throw error
     sayFailure(error, context.options)
     return undefined
   }
 }
 
-function listText(host: HostModel, entries: readonly SnapshotEntry[]): string {
+function listText(host: HostModel, entries: readonly Snapshot[]): string {
   if (entries.length === 0) return `${plain(host.name)} keeps no snapshot: nothing was ever changed there\n`
   const width = Math.max(...entries.map(({ id }) => plain(id).length))
-  const rows = entries.map(({ id, bytes }) => `${plain(id).padEnd(width)}  ${bytes} bytes`)
+  const rows = entries.map(
+    ({ id, takenAtSeconds, bytes }) =>
+      `${plain(id).padEnd(width)}  ${timeOf(takenAtSeconds)}  ${bytes} bytes`,
+  )
   return `${rows.join('\n')}\n`
+}
+
+/** In UTC. A host may say anything: up to the year 9999 it is a date. */
+function timeOf(seconds: number): string {
+  return seconds < 253_402_300_800
+    ? new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')
+    : `${seconds}`
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostWriter, WriteEffects } from '../effects.ts'
-import { HostError } from '../host/error.ts'
 import type { Connection } from '../host/ssh.ts'
 import { begin, confirm, revertNow } from '../host/transaction.ts'
 import type { Context } from './options.ts'
@@ -24,31 +23,10 @@ export function writeEffects(context: Context): WriteEffects {
 function hostWriter(connection: Connection, context: Context): HostWriter {
   return {
     ...hostReader(connection, context),
-    begin: async ({ expected, ...transaction }) => {
-      const result = await begin(connection, { ...transaction, fingerprint: expected })
-      if (result.kind === 'refused') return { kind: 'refused', why: result.reason }
-      // It is going back by itself. As after a move, reading back tells: nothing can be confirmed any more.
-      if (result.kind === 'expired') return { kind: 'moved' }
-      return result
-    },
-    confirm: async (id, record) => {
-      const answer = await confirm(connection, id, record)
-      if (answer === 'confirmed' || answer === 'reverted' || answer === 'unknown-id') return answer
-      return await endOf(connection, id)
-    },
-    revertNow: async (id) => (await revertNow(connection, id)).kind,
+    begin: (transaction) => begin(connection, transaction),
+    confirm: (id, record) => confirm(connection, id, record),
+    revertNow: (id) => revertNow(connection, id),
   }
-}
-
-/** It could not be confirmed and is not back yet: waits until it is. Throws when it does not come back. */
-async function endOf(connection: Connection, id: string): Promise<'confirmed' | 'reverted' | 'unknown-id'> {
-  const { kind } = await revertNow(connection, id)
-  if (kind !== 'revert-failed') return kind
-  throw new HostError(
-    'tool',
-    connection.target.name,
-    `going back from ${id} failed: look at /var/lib/gitwall/tx`,
-  )
 }
 
 /** Ascends with the clock: `20260131T235959Z-1f2e3d4c`. */

@@ -33,17 +33,14 @@ export async function dial(
   shared: Shared,
   options: Pick<HandshakeOptions, 'timeoutMs' | 'signal'>,
 ): Promise<Session> {
-  const path = target.jumps.map(address)
-  const [gate = address(target)] = path.slice(-1)
+  // Before a place is taken: the bastion's own handshake needs one, too.
+  const bastion = await openBastion(target, shared, options)
+  const gate = bastion === undefined ? address(target) : `through ${pathOf(target)}`
   return await shared.handshakes.run(gate, async () => {
-    const bastion = await openBastion(target, shared, options)
     const socket = bastion === undefined ? undefined : await forward(bastion, target, options.timeoutMs)
+    const limits = { ...options, knownHosts: shared.knownHosts }
     try {
-      return await handshake(target, {
-        ...options,
-        knownHosts: shared.knownHosts,
-        ...(socket === undefined ? {} : { socket }),
-      })
+      return await handshake(target, socket === undefined ? limits : { ...limits, socket })
     } catch (error) {
       socket?.destroy()
       throw error
@@ -59,7 +56,7 @@ async function openBastion(
 ): Promise<Session | undefined> {
   const last = target.jumps.at(-1)
   if (last === undefined) return undefined
-  const path = target.jumps.map(address).join(' ')
+  const path = pathOf(target)
   const known = shared.bastions.get(path)
   // Without the signal of whoever came first: others wait for the same bastion.
   const opening =
@@ -116,6 +113,11 @@ async function forward(bastion: Session, target: SshTarget, timeoutMs: number): 
       fail(error)
     }
   })
+}
+
+/** The hops before `target`. */
+function pathOf(target: SshTarget): string {
+  return target.jumps.map(address).join(' ')
 }
 
 function address(target: SshTarget): string {

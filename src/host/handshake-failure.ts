@@ -14,7 +14,7 @@ export interface Circumstances {
 /** The error that a person can act on, for what ssh2 1.17 says in its `level` and `code`. */
 export function describeFailure(
   target: SshTarget,
-  error: Error & { level?: string; code?: string },
+  error: Error & { level?: string; code?: string | number },
   seen: Circumstances,
 ): HostError {
   const verdict = seen.offered === undefined ? undefined : judgeKey(seen.keys, seen.offered)
@@ -32,6 +32,13 @@ export function describeFailure(
     return say(
       'auth',
       `"${target.user}" was not let in with any key${remarks}: add the public key to its authorized_keys`,
+    )
+  }
+  // A number is the reason of the server's own DISCONNECT (RFC 4253, 11.1), such as too many keys tried.
+  if (verdict !== undefined && typeof error.code === 'number') {
+    return say(
+      'auth',
+      `the server ended the login of "${target.user}" (${excerpt(error.message)}): offer fewer keys`,
     )
   }
   if (error.level === 'client-timeout' || error.code === 'ETIMEDOUT') {

@@ -56,8 +56,8 @@ export async function handshake(target: SshTarget, options: HandshakeOptions): P
     options.signal?.addEventListener('abort', abort, { once: true })
     // For good: an `error` that nobody listens to ends the process, also long after `ready`.
     client.on('error', (error: Error & { level?: string }) => {
-      // An agent that does not answer is no failure yet: the key files are tried next.
-      if (error.level !== 'agent') failure = error
+      // The first is the cause, what follows is its echo. An agent that does not answer is none: the key files are tried next.
+      if (error.level !== 'agent') failure ??= error
     })
     client.on('close', () => {
       options.signal?.removeEventListener('abort', abort)
@@ -66,6 +66,7 @@ export async function handshake(target: SshTarget, options: HandshakeOptions): P
     })
     client.on('ready', () => {
       options.signal?.removeEventListener('abort', abort)
+      failure = undefined
       resolve({ client, failure: () => failure })
     })
     client.connect(config)

@@ -65,7 +65,9 @@ state_of() {
 list_transactions() {
   [ -d "$home/tx" ] || return 0
   for entry in $(ls -t "$home/tx"); do
-    valid_id "$entry" && printf '%s %s\n' "$entry" "$(state_of "$home/tx/$entry")"
+    if valid_id "$entry" && [ -d "$home/tx/$entry" ]; then
+      printf '%s %s\n' "$entry" "$(state_of "$home/tx/$entry")"
+    fi
   done
   return 0
 }

@@ -91,19 +91,12 @@ async function resolveJumps(request: Request, list: string): Promise<readonly Ss
   if (list === 'none' || list === '') return []
   if (request.depth >= 4)
     throw new HostError('tool', request.name, 'ProxyJump goes in circles: check the ssh configuration')
-  // `Host *` with a ProxyJump covers the bastion too: it is not reached through itself.
-  const listed = list.split(',').map((text) => parseJump(request.name, text))
-  const others = listed.filter((jump) => jump.host !== request.host)
   const jumps = await Promise.all(
-    others.map((jump) =>
-      resolve({
-        name: jump.host,
-        host: jump.host,
-        connection: { ...jump, become: false },
-        source: request.source,
-        depth: request.depth + 1,
-      }),
-    ),
+    list.split(',').map((text) => {
+      const jump = parseJump(request.name, text)
+      const connection = { ...jump, become: false }
+      return resolve({ ...request, name: jump.host, host: jump.host, connection, depth: request.depth + 1 })
+    }),
   )
   return jumps.flatMap((jump, index) => [...(index === 0 ? jump.jumps : []), { ...jump, jumps: [] }])
 }

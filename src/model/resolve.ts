@@ -1,6 +1,6 @@
 import { hostPrefix } from '../net/prefix.ts'
 import { aggregate } from '../net/prefix.ts'
-import { isGroupMac, linkLocal } from '../net/mac.ts'
+import { linkLocal } from '../net/mac.ts'
 import { familyOf } from '../net/address.ts'
 import type { Problem, Source } from '../repo/problem.ts'
 import type {
@@ -116,7 +116,8 @@ function networksOf(repo: Repo, problems: Problem[]): ReadonlyMap<string, Networ
   for (const document of repo.networks.values()) {
     const zone = document.zone ?? zoneOfNetwork(document.name)
     const other = nameByZone.get(zone)
-    if (other !== undefined)
+    // Two declared zones were compared where they were read.
+    if (other !== undefined && (document.zone === undefined || repo.networks.get(other)?.zone === undefined))
       problems.push({
         code: 'zone-collision',
         severity: 'error',
@@ -220,12 +221,7 @@ function nicModel(
             code: 'unknown-bridge',
             message: `its host has no bridge named "${nic.bridge}"${known(hypervisor.bridges.map(({ name }) => name))}`,
           }
-        : isGroupMac(nic.mac)
-          ? {
-              code: 'group-mac',
-              message: `"${nic.mac}" is a group address: a NIC's own MAC has an even first octet`,
-            }
-          : undefined
+        : undefined
   if (missing !== undefined || network === undefined) {
     if (missing !== undefined) context.problems.push({ ...missing, severity: 'error', at: nic.source })
     return []

@@ -99,7 +99,7 @@ function setGroupVariable(group: TreeGroup, variable: Entry, problems: Problem[]
 }
 
 function readHosts(group: TreeGroup, entry: Entry, tree: InventoryTree, problems: Problem[]): void {
-  if (/:\d+$/.test(entry.key)) {
+  if (/^([^[\]]|\[[^[\]]*\])*:\d+$/.test(entry.key)) {
     const advice = 'write the port as "ansible_port"'
     return fail(
       problems,

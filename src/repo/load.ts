@@ -44,9 +44,18 @@ function withoutHarmfulNames(
   return readable
 }
 
-/** A warning at the place of an error adds nothing. */
+/** Mistakes that explain whatever else is wrong at their place. */
+const explaining: ReadonlySet<string> = new Set(['template', 'vault', 'quote-it'])
+
+/** Drops warnings at the place of an error, and errors that another one explains. */
 function withoutEchoes(problems: readonly Problem[]): readonly Problem[] {
   const key = ({ at }: Problem): string => `${at.line}:${at.column}:${at.file}`
-  const errors = new Set(problems.filter((problem) => problem.severity === 'error').map(key))
-  return problems.filter((problem) => problem.severity === 'error' || !errors.has(key(problem)))
+  const errors = problems.filter((problem) => problem.severity === 'error')
+  const wrong = new Set(errors.map(key))
+  const explained = new Set(errors.filter((problem) => explaining.has(problem.code)).map(key))
+  return problems.filter((problem) =>
+    problem.severity === 'error'
+      ? explaining.has(problem.code) || !explained.has(key(problem))
+      : !wrong.has(key(problem)),
+  )
 }

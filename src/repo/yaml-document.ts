@@ -25,6 +25,7 @@ export type Reading =
   | { readonly kind: 'broken' }
 
 interface Walk {
+  readonly text: string
   readonly dialect: Dialect
   readonly problems: Problem[]
   readonly sourceAt: (offset: number) => Source
@@ -64,7 +65,7 @@ export function readYaml(file: string, text: string, dialect: Dialect, problems:
     warn(problems, 'empty-file', start, 'the file is empty: remove it, or write something')
     return { kind: 'empty' }
   }
-  const walk: Walk = { dialect, problems, sourceAt, anchors: new Map(), sizes: new WeakMap(), nodes: 0 }
+  const walk: Walk = { text, dialect, problems, sourceAt, anchors: new Map(), sizes: new WeakMap(), nodes: 0 }
   const root = toNode(document.contents, 1, start, walk)
   if (root === undefined || problems.length > before) return { kind: 'broken' }
   return { kind: 'read', root }
@@ -144,12 +145,28 @@ function toNode(yaml: unknown, depth: number, around: Source, walk: Walk): Node 
 }
 
 function placeOf(yaml: unknown, around: Source, walk: Walk): Source {
-  if (yaml instanceof YamlScalar && yaml.source === '' && yaml.type === 'PLAIN') return around
-  const range =
-    yaml instanceof YamlScalar || yaml instanceof YAMLMap || yaml instanceof YAMLSeq || yaml instanceof Alias
-      ? yaml.range
-      : undefined
-  return range === undefined || range === null ? around : walk.sourceAt(range[0])
+  if (
+    !(
+      yaml instanceof YamlScalar ||
+      yaml instanceof YAMLMap ||
+      yaml instanceof YAMLSeq ||
+      yaml instanceof Alias
+    )
+  )
+    return around
+  const offset = yaml.range?.[0]
+  if (offset === undefined) return around
+  if (!(yaml instanceof Alias) && yaml.tag !== undefined) return walk.sourceAt(tagOffset(offset, walk.text))
+  return yaml instanceof YamlScalar && yaml.source === '' && yaml.type === 'PLAIN'
+    ? around
+    : walk.sourceAt(offset)
+}
+
+/** The range of a node begins behind its tag. */
+function tagOffset(offset: number, text: string): number {
+  let start = text.lastIndexOf('!', offset - 1)
+  while (start > 0 && text[start - 1] === '!') start--
+  return start === -1 || offset - start > 200 ? offset : start
 }
 
 function resolveAlias(alias: Alias, at: Source, walk: Walk): Node | undefined {

@@ -20,6 +20,7 @@ describe('plain', () => {
     ['a zero-width joiner', 'a\u200db', 'a\\u{200d}b'],
     ['a byte order mark', '\ufeffa', '\\u{feff}a'],
     ['a line separator', 'a\u2028b', 'a\\u{2028}b'],
+    ['an annotation mark', 'a\ufff9b', 'a\\u{fff9}b'],
     ['a lone surrogate', 'a\ud800b', 'a\\u{d800}b'],
     ['a tag character', '\u{e0041}', '\\u{e0041}'],
     ['a backspace and a delete', '\b\u007f', '\\u{8}\\u{7f}'],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { formatJson } from '../../src/report/json/report.ts'
+import { formatProblemsJson } from '../../src/report/json/problems.ts'
 import { statuses } from '../../src/report/counts.ts'
 import { changesOf, outcome, report, ruleIdsOf, ssh, web } from './reports.ts'
 
@@ -45,6 +46,11 @@ describe('the JSON report', () => {
 
   test('of a run that read no host is, too', () => {
     validate(JSON.parse(formatJson(report([], { commit: 'worktree' }), { ruleIdsOf })))
+    expect(validate.errors).toBeNull()
+  })
+
+  test('of validate is, too', () => {
+    validate(JSON.parse(formatProblemsJson({ commit: 'worktree', problems: everything.problems })))
     expect(validate.errors).toBeNull()
   })
 

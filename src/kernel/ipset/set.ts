@@ -31,14 +31,18 @@ export function parseSet(text: string): AddressSet {
 
 /** Members of prefixes: `/0`, which hash:net refuses (ipset(8)), becomes its two halves. */
 export function membersOf(prefixes: readonly string[]): readonly string[] {
-  return sortMembers(prefixes.flatMap((prefix) => halves[prefix] ?? [prefix.replace(hostBits, '')]))
+  return sortMembers(prefixes.flatMap((prefix) => halves[prefix] ?? [withoutHostBits(prefix)]))
 }
 
 const halves: Readonly<Record<string, readonly string[]>> = {
   '0.0.0.0/0': ['0.0.0.0/1', '128.0.0.0/1'],
   '::/0': ['::/1', '8000::/1'],
 }
-const hostBits = /(?<=\..*)\/32$|(?<=:.*)\/128$/
+
+function withoutHostBits(prefix: string): string {
+  const bits = prefix.includes(':') ? '/128' : '/32'
+  return prefix.endsWith(bits) ? prefix.slice(0, -bits.length) : prefix
+}
 
 /** Ascending as text, each once. */
 export function sortMembers(members: readonly string[]): readonly string[] {
@@ -48,7 +52,8 @@ export function sortMembers(members: readonly string[]): readonly string[] {
 /** A member as ipset printed it, in our spelling: glibc writes `::1.2.3.4` where RFC 5952 has `::102:304`. */
 export function readMember(text: string): string {
   if (!text.includes(':') || !text.includes('.')) return text
-  return parsePrefix(text)?.replace(hostBits, '') ?? text
+  const prefix = parsePrefix(text)
+  return prefix === undefined ? text : withoutHostBits(prefix)
 }
 
 /** Is it a plain member, which `add` and `del` take as it stands? Others (`nomatch`, …) are kept raw, so that they differ. */

@@ -23,10 +23,13 @@ export function stepsFor(changes: readonly Change[]): readonly Step[] {
  */
 export function undoFor(changes: readonly Change[]): readonly Step[] {
   const back = changes.map(inverse)
-  const rebuilt = back.filter((change) => change.op === 'replace' && moveOf(change).kind === 'rebuild')
+  const debris = back.flatMap((change) => {
+    const kind = change.op === 'replace' ? moveOf(change).kind : undefined
+    return kind === 'rebuild' ? [temporary(change.key)] : kind === 'recreate' ? [change.key] : []
+  })
   return [
-    ...rebuilt.map(({ key }): Step => ({ ...destroy(temporary(key)), phase: 'widen' })),
-    ...restore('widen', back.flatMap((change) => widen(change))),
+    ...debris.map((name): Step => ({ ...destroy(name), phase: 'widen' })),
+    ...restore('widen', back.flatMap((change) => (isRecreated(change) ? build(change.key, parseSet(change.after)) : widen(change)))),
     ...restore('narrow', back.flatMap((change) => narrow(change))),
     ...back.filter(({ op }) => op === 'remove').map(({ key }) => destroy(key)),
   ]
@@ -51,8 +54,14 @@ function widen(change: Change): readonly string[] {
       return []
     case 'replace': {
       const move = moveOf(change)
-      if (move.kind === 'members') return move.added.map((member) => `add ${change.key} ${member}`)
-      return swapIn(change.key, move.wider)
+      switch (move.kind) {
+        case 'members':
+          return move.added.map((member) => `add ${change.key} ${member}`)
+        case 'rebuild':
+          return swapIn(change.key, move.wider)
+        case 'recreate':
+          return [`destroy ${change.key}`, ...build(change.key, parseSet(change.after))]
+      }
     }
   }
 }
@@ -60,17 +69,28 @@ function widen(change: Change): readonly string[] {
 function narrow(change: Change): readonly string[] {
   if (change.op !== 'replace') return []
   const move = moveOf(change)
-  if (move.kind === 'members') return move.removed.map((member) => `del ${change.key} ${member}`)
-  return formatSet(move.wider) === change.after ? [] : swapIn(change.key, parseSet(change.after))
+  switch (move.kind) {
+    case 'members':
+      return move.removed.map((member) => `del ${change.key} ${member}`)
+    case 'rebuild':
+      return formatSet(move.wider) === change.after ? [] : swapIn(change.key, parseSet(change.after))
+    case 'recreate':
+      return []
+  }
 }
 
-/** How a set becomes another: member by member, or built anew beside itself where its header or a member forbids that. */
+/**
+ * How a set becomes another: member by member, or built anew beside itself where its header or a member forbids that. One of
+ * another type or family, which only a hand can have made under our name, cannot be swapped; while a rule names it, this fails.
+ */
 type Move =
   | { readonly kind: 'members'; readonly added: readonly string[]; readonly removed: readonly string[] }
   | { readonly kind: 'rebuild'; readonly wider: AddressSet }
+  | { readonly kind: 'recreate' }
 
 function moveOf(change: Change & { readonly op: 'replace' }): Move {
   const [before, after] = [parseSet(change.before), parseSet(change.after)]
+  if (typeOf(before.header) !== typeOf(after.header)) return { kind: 'recreate' }
   if (before.header !== after.header || ![...before.members, ...after.members].every(isPlainMember))
     return { kind: 'rebuild', wider: wider(before, after) }
   const [old, wanted] = [new Set(before.members), new Set(after.members)]
@@ -79,6 +99,14 @@ function moveOf(change: Change & { readonly op: 'replace' }): Move {
     added: after.members.filter((member) => !old.has(member)),
     removed: before.members.filter((member) => !wanted.has(member)),
   }
+}
+
+function isRecreated(change: Change): change is Change & { readonly op: 'replace' } {
+  return change.op === 'replace' && moveOf(change).kind === 'recreate'
+}
+
+function typeOf(header: string): string {
+  return header.split(' ').slice(0, 3).join(' ')
 }
 
 /** Everything that is in either, so that the switch in between passes through nothing narrower than both (invariant 6). */

@@ -95,13 +95,13 @@ function formatPeer(peer: Rule['peer']): string {
 }
 
 function formatService(match: ServiceMatch): string {
+  if ('ports' in match) {
+    const source = match.sourcePorts.length === 0 ? '' : ` ${formatPortList('source', match.sourcePorts)}`
+    return `${formatPortList(match.protocol, match.ports)}${source}`
+  }
   if (match.protocol === 'any') return 'any'
   if (match.protocol === 'number') return `proto/${match.number}`
-  if (match.protocol === 'icmp' || match.protocol === 'icmp6') {
-    return [match.protocol, match.type, match.code].filter((part) => part !== undefined).join('/')
-  }
-  const source = match.sourcePorts.length === 0 ? '' : ` ${formatPortList('source', match.sourcePorts)}`
-  return `${formatPortList(match.protocol, match.ports)}${source}`
+  return [match.protocol, match.type, match.code].filter((part) => part !== undefined).join('/')
 }
 
 type PortList = Extract<ServiceMatch, { readonly protocol: 'tcp' | 'udp' | 'sctp' }>['ports']
