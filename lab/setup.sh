@@ -33,9 +33,9 @@ main() {
     *) die "usage: lab/setup.sh demo|test [ARGUMENT...]" ;;
   esac
   require_node
-  install_npm_packages
   if [ "$task" = demo ]; then
     require_ground demo
+    install_npm_packages
     build
     in_controller_namespace node_modules/.bin/tsx lab/demo.ts "$@"
   elif ground_problem >/dev/null; then
@@ -47,6 +47,7 @@ main() {
 
 run_all_tests() {
   require_ground test
+  install_npm_packages
   build
   local checks=0 tests=0
   npm run --silent check || checks=$?
@@ -58,6 +59,7 @@ run_all_tests() {
 
 # A partial run is never a success: it exits 1 also when what ran has passed.
 run_unprivileged_tests() {
+  install_npm_packages
   build
   local passed=yes exclude=() glob
   for glob in "${privileged_tests[@]}"; do exclude+=(--exclude "$glob"); done
@@ -90,13 +92,15 @@ install_npm_packages() {
   npm ci --include=dev --no-audit --no-fund --loglevel=error
 }
 
+# tsc writes files although it finds errors: only a build that ended well leaves the stamp.
 build() {
-  if [ -e dist/cli/main.js ] &&
-    [ -z "$(find src tsconfig.json scripts package-lock.json -newer dist/cli/main.js -print -quit)" ]; then
+  local stamp=dist/.built
+  if [ -e $stamp ] && [ -z "$(find src tsconfig.json scripts package-lock.json -newer $stamp -print -quit)" ]; then
     return
   fi
   say "building (npm run build)"
   npm run --silent build
+  touch $stamp
 }
 
 # Why real hosts cannot be had here, as one line; nothing and success when they can.

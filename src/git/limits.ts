@@ -1,7 +1,7 @@
 /** More than any fleet needs, less than what hurts: a repository beyond these is refused, never cut. */
 export const maxFileBytes = 8 * 1024 * 1024
 export const maxFiles = 10_000
-export const maxTotalBytes = 256 * 1024 * 1024
+const maxTotalBytes = 256 * 1024 * 1024
 
 /** The repository cannot be read. The message is `where: what: what to do`. */
 export class GitError extends Error {

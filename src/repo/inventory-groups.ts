@@ -22,7 +22,7 @@ export function resolveGroups(tree: InventoryTree, problems: Problem[]): Members
   const weakestFirst = [...tree.groups.values()].sort(
     (a, b) =>
       (depths.get(a.name) ?? 0) - (depths.get(b.name) ?? 0) ||
-      
+      a.priority - b.priority ||
       (a.name < b.name ? -1 : 1),
   )
   const groupsOf = new Map<string, TreeGroup[]>([...tree.hosts.keys()].map((name) => [name, []]))

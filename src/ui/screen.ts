@@ -11,7 +11,7 @@ export interface ProgressStyle {
 }
 
 /** The part of a terminal or a log file that is used. */
-export interface ProgressStream {
+interface ProgressStream {
   write(text: string): unknown
   readonly columns?: number
 }

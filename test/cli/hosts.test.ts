@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { smallInventory } from '../fixtures.ts'
@@ -19,7 +19,6 @@ beforeAll(() => {
 })
 afterAll(() => {
   program.remove()
-  rmSync(repo, { recursive: true, force: true })
 })
 
 describe('hosts that cannot be reached', () => {

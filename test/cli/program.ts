@@ -42,7 +42,9 @@ export function buildProgram(): Program {
     symlinkSync(join(root, name), join(home, name))
   return {
     run: (args, options = {}) => runNode(join(home, 'dist/cli/main.js'), args, options),
-    remove: () => rmSync(home, { recursive: true, force: true }),
+    remove: () => {
+      for (const directory of [home, ...repositories]) rmSync(directory, { recursive: true, force: true })
+    },
   }
 }
 
@@ -64,9 +66,12 @@ function runNode(file: string, args: readonly string[], { cwd, env, during }: Ru
   })
 }
 
-/** A Git repository with these files committed. */
+const repositories: string[] = []
+
+/** A Git repository with these files committed. `Program.remove` removes it. */
 export function createRepository(files: Readonly<Record<string, string>>): string {
   const directory = mkdtempSync(join(tmpdir(), 'gitwall-repo-'))
+  repositories.push(directory)
   writeFiles(directory, files)
   git(directory, 'init', '-q')
   git(directory, 'add', '-A')

@@ -51,8 +51,9 @@ let created = 0
 
 /**
  * `/run/bin` comes first in the path of a login. `conntrack` is replaced by a shell there: a step of it runs its stdin, so that a tool can be slow, fail or hang at will.
+ * `prepare` may put programs named `systemd-run` and `systemctl` into the directory, which then replace the machine's.
  */
-export async function startTestHost(): Promise<TestHost> {
+export async function startTestHost(prepare: (directory: string) => void = () => {}): Promise<TestHost> {
   const name = `gwh${process.pid}-${created++}`
   const directory = mkdtempSync(join(tmpdir(), 'gitwall-host-'))
   const at = (file: string) => join(directory, file)
@@ -69,6 +70,7 @@ export async function startTestHost(): Promise<TestHost> {
   writeFileSync(at('authorized_keys'), readFileSync(at('client-key.pub')))
   writeFileSync(at('sshd_config'), sshdConfig(directory))
 
+  prepare(directory)
   const namespace = createNamespace(name)
   const [unshare = '', ...argv] = namespace.enter([
     'unshare',
@@ -129,6 +131,9 @@ const mountScript = `
   mount --bind "$1/var-lib" /var/lib
   mount --bind "$1/root" /root
   mount --bind "$1/conntrack" /usr/sbin/conntrack
+  for tool in systemd-run systemctl; do
+    [ ! -e "$1/$tool" ] || mount --bind "$1/$tool" "/usr/bin/$tool"
+  done
   mount --bind "$1/run" /run
   exec /usr/sbin/sshd -D -f "$1/sshd_config" -E "$1/log"`
 

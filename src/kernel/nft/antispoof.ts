@@ -20,7 +20,6 @@ export function antispoofRules(nic: Nic): readonly string[] {
     // RARP says where a guest is after a migration (QEMU's announce-self); the frame's source was checked above.
     'ether type 0x8035 accept',
     ...owners.flatMap(arpRules),
-    'ether type arp drop',
     ...(nic.dhcpServer ? [] : ['udp sport 67 udp dport 68 drop', 'udp sport 547 udp dport 546 drop']),
     'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
     ...owners.flatMap((owner) => ofFamily(owner.prefixes, 4).map((prefix) => `ether saddr ${owner.mac} ip saddr ${spelled(prefix)} accept`)),

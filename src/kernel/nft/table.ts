@@ -22,25 +22,30 @@ export function formatElement(port: string): string {
 
 /**
  * One line for every object of our table: `chain from-tap101i0<tab>line<tab>line…`, sorted, since the kernel lists objects in the
- * order they were made; lines that belong to the table itself come as `table<tab>…`. `-s` leaves counters' values out.
+ * order they were made. `table` carries the flags of the table itself; its comment means nothing. `-s` leaves the values of
+ * counters out.
  */
 export const probe = String.raw`command -v nft >/dev/null 2>&1 || exit 0
 tables=$(nft list tables bridge) || exit 1
 printf '%s\n' "$tables" | grep -qx 'table bridge gitwall' || exit 0
 text=$(nft -s list table bridge gitwall) || exit 1
 printf '%s\n' "$text" | awk '
-  NR == 1 { if ($0 != "table bridge gitwall {") print "? " $0; print "table"; next }
+  NR == 1 { if ($0 != "table bridge gitwall {") print "? " $0; table = "table"; next }
   /^\t[^\t].* \{$/ { line = substr($0, 2, length($0) - 3); inside = 1; next }
   /^\t\}$/ { print line; inside = 0; next }
   /^\}$/ { ended = 1; next }
-  { sub(/^[ \t]+/, ""); if ($0 == "") next; if (inside) line = line "\t" $0; else print "table\t" $0 }
-  END { if (inside || !ended) print "? no end" }' | LC_ALL=C sort
+  { sub(/^[ \t]+/, "") }
+  /^$/ { next }
+  inside { line = line "\t" $0; next }
+  /^comment / { next }
+  { table = table "\t" $0 }
+  END { if (inside || !ended) print "? no end"; print table }' | LC_ALL=C sort
 `
 
 /** Reads what `probe` prints. Every object of the table is ours, also one that a hand put there. */
 export function liveTable(output: string): State {
   const lines = output.split('\n').filter((line) => line !== '')
-  if (lines.length > 0 && !lines.includes('table')) throw new UnreadableOutput(`nft: not a table: "${lines[0]?.slice(0, 120)}"`)
+  if (lines.length > 0 && !lines.some((line) => /^table(\t|$)/.test(line))) throw new UnreadableOutput(`nft: not a table: "${lines[0]?.slice(0, 120)}"`)
   return new Map(
     lines.map((line) => {
       const [key = '', ...body] = line.split('\t')

@@ -1,0 +1,85 @@
+import { type Action, formatActions, parseActions } from './action.ts'
+import { type Match, formatMatch, parseMatch } from './match.ts'
+import type { Port, PortMapping } from './port.ts'
+import { cookieMagic } from './tables.ts'
+
+/** One OpenFlow flow of ours. */
+export interface Flow {
+  readonly table: number
+  readonly priority: number
+  /** Low 48 bits of the cookie as twelve hex digits: a rule's id, or one of `purposes`. */
+  readonly id: string
+  readonly match: Match
+  /** None drops the packet. */
+  readonly actions: readonly Action[]
+}
+
+/** A flow as text, cut where key and text of a state are cut. Not necessarily understood. */
+export interface FlowText {
+  readonly table: number
+  readonly priority: number
+  /** Without the priority; empty for a flow that matches everything. */
+  readonly match: string
+  /** `cookie=…,actions=…`, with what else the flow has (timeouts, flags) in between. */
+  readonly rest: string
+}
+
+/** The flow in the spelling of ovs-ofctl. */
+export function formatFlow({ table, priority, id, match, actions }: Flow): FlowText {
+  return {
+    table,
+    priority,
+    match: formatMatch(match),
+    rest: `cookie=0x${cookieMagic}${id},actions=${formatActions(actions)}`,
+  }
+}
+
+/** Reads what `formatFlow` writes. `undefined` when there is anything else in it (invariant 2). */
+export function parseFlow({ table, priority, match: matchText, rest }: FlowText): Flow | undefined {
+  const [, magic, id, actionsText] = /^cookie=0x([0-9a-f]{4})([0-9a-f]{12}),actions=(.*)$/.exec(rest) ?? []
+  if (magic !== cookieMagic || id === undefined || actionsText === undefined) return undefined
+  const match = parseMatch(matchText)
+  const actions = parseActions(actionsText)
+  return match === undefined || actions === undefined ? undefined : { table, priority, id, match, actions }
+}
+
+/** The flow with every port said another way; `undefined` when one of them cannot be. */
+export function mapPorts(flow: Flow, mapping: PortMapping): Flow | undefined {
+  const match = mapMatch(flow.match, mapping)
+  const actions = flow.actions.map((action) => mapAction(action, mapping))
+  if (match === undefined || !actions.every((action) => action !== undefined)) return undefined
+  return { ...flow, match, actions }
+}
+
+/** A match with every port said another way; `undefined` when one of them cannot be. */
+export function mapMatch(match: Match, mapping: PortMapping): Match | undefined {
+  const ports: { nic?: Port; in_port?: Port } = {}
+  for (const field of ['nic', 'in_port'] as const) {
+    const port = match[field]
+    if (port === undefined) continue
+    const mapped = mapping(port)
+    if (mapped === undefined) return undefined
+    ports[field] = mapped
+  }
+  return { ...match, ...ports }
+}
+
+function mapAction(action: Action, mapping: PortMapping): Action | undefined {
+  if (action.kind !== 'output' && action.kind !== 'set-nic') return action
+  const port = mapping(action.port)
+  return port === undefined ? undefined : { ...action, port }
+}
+
+/** `br0 table=0 priority=40200,in_port="tap101i0"`: bridge and identity of a flow. See ovs-ofctl(8), `--strict`. */
+export function formatKey(bridge: string, { table, priority, match }: FlowText): string {
+  return `${bridge} table=${table} priority=${priority}${match === '' ? '' : `,${match}`}`
+}
+
+/** The bridge and the flow of an entry of a state. Throws on text that no state of ours can hold: it would become a line of input. */
+export function parseEntry(key: string, rest: string): { readonly bridge: string; readonly flow: FlowText } {
+  const [, bridge, table, priority, match = ''] =
+    /^([A-Za-z0-9_.][A-Za-z0-9_.-]*) table=(\d{1,3}) priority=(\d{1,5})(?:,(.+))?$/.exec(key) ?? []
+  if (bridge === undefined || /[\p{Cc}\u2028\u2029]/u.test(key + rest))
+    throw new Error(`not an entry of an Open vSwitch state: "${key.slice(0, 200)}"`)
+  return { bridge, flow: { table: Number(table), priority: Number(priority), match, rest } }
+}
