@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/**
- * `unit` is everything that makes its own small ground; `lab` is tests on a whole lab, which holds the network namespace of
- * the run: one file at a time. `npm test` runs both in such a namespace.
- */
+/** Tests that make network namespaces and run real tools in them: they need root, but no whole lab. */
+const toolTests = ['test/host/**/*.test.ts', 'test/kernel/*/**/*.test.ts', 'test/cli/hosts.test.ts']
+
+/** `npm test` runs all three in a network namespace of its own; without root it can run `unit` only. */
 export default defineConfig({
   test: {
     projects: [
@@ -11,13 +11,23 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/lab/**'],
+          exclude: ['test/lab/**', ...toolTests],
           pool: 'threads',
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
       },
       {
+        test: {
+          name: 'tools',
+          include: toolTests,
+          pool: 'threads',
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        // A lab holds the network namespace of the run: one file at a time.
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],

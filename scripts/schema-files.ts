@@ -5,7 +5,9 @@ export function schemaFiles(schemas: Readonly<Record<string, object>>): Readonly
   for (const [name, schema] of Object.entries(schemas)) {
     const json = JSON.stringify(schema, undefined, 2)
     files.set(`schemas/${name}.schema.json`, `${json}\n`)
-    module.push(`export const ${name}Schema: object = JSON.parse(\`${json.replaceAll(/\\|`|\$\{/g, "\\$&")}\`)`)
+    module.push(
+      `export const ${name}Schema: object = JSON.parse(\`${json.replaceAll(/\\|`|\$\{/g, '\\$&')}\`)`,
+    )
   }
   files.set('src/repo/schemas.generated.ts', `${module.join('\n\n')}\n`)
   return files

@@ -21,6 +21,8 @@ import {
 export interface ApplyOptions {
   /** How long a host waits for our word before it goes back by itself, seconds. */
   readonly windowSeconds: number
+  /** What a person has seen and agreed to: a host whose plan is another one by now is refused. */
+  readonly approved?: Report
 }
 
 /**
@@ -34,7 +36,7 @@ export async function applyFleet(run: Run, effects: WriteEffects, options: Apply
       progress('reading')
       const view = await viewHost(host, reader)
       views.set(host.name, view)
-      return planOutcome(run.model, host, view)
+      return refuseUnseen(planOutcome(run.model, host, view), options.approved)
     }),
   )
   const report = { command: 'apply' as const, commit: run.commit, rules: rulesOf(run, views), problems: [] }
@@ -54,6 +56,20 @@ export async function applyFleet(run: Run, effects: WriteEffects, options: Apply
     return await moveHost({ host, effects, progress, ...options }, { view, target, outcome })
   })
   return { ...report, outcomes }
+}
+
+function refuseUnseen(outcome: HostOutcome, approved: Report | undefined): HostOutcome {
+  const shown = approved?.outcomes.find((other) => other.host === outcome.host)
+  if (approved === undefined || isEqualPlan(outcome, shown)) return outcome
+  return {
+    ...outcome,
+    status: 'refused',
+    reason: 'the plan is not the one that was shown, since the host changed: run again',
+  }
+}
+
+function isEqualPlan(outcome: HostOutcome, shown: HostOutcome | undefined): boolean {
+  return JSON.stringify([...outcome.changes]) === JSON.stringify([...(shown?.changes ?? [])])
 }
 
 /** `rollback`: one host back to a snapshot, by the same move. Without `snapshot`, to the newest one. */

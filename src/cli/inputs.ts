@@ -17,6 +17,8 @@ export interface Inputs {
   readonly commit: string
   readonly files: ReadonlyMap<string, string>
   readonly compiled: Compiled
+  /** With `--connection-ref`: how that commit connects, by host. Only these may be contacted. */
+  readonly trusted?: ReadonlyMap<string, HostModel['connection']>
   /** Of reading, compiling and the policy tests. */
   readonly problems: readonly Problem[]
 }
@@ -37,7 +39,17 @@ export async function readInputs(options: Options): Promise<Inputs> {
     )
   }
   const compiled = compile(files)
-  return { commit, files, compiled, problems: [...leftOut.map(leftOutProblem), ...compiled.problems] }
+  const problems = [...leftOut.map(leftOutProblem), ...compiled.problems]
+  const trusted =
+    options.connectionRef === undefined
+      ? {}
+      : { trusted: await connectionsAt(options.connectionRef, options) }
+  return { commit, files, compiled, problems, ...trusted }
+}
+
+async function connectionsAt(ref: string, options: Options): Promise<NonNullable<Inputs['trusted']>> {
+  const { files } = await readCommit({ directory: options.repo, ref, paths, suggest })
+  return new Map(compile(files).model.hosts.map((host) => [host.name, host.connection]))
 }
 
 /** As `readInputs`, but outside Git the files on disk are read without being asked for. */
@@ -68,7 +80,15 @@ export function selectHosts(inputs: Inputs, options: Options): Run {
     (host) => (named.length === 0 || named.includes(host)) && (limited?.has(host.name) ?? true),
   )
   if (hosts.length === 0) throw new UsageError(whyNone(model.hosts, options))
-  return { model, hosts, commit: inputs.commit }
+  return { model, hosts: hosts.flatMap((host) => asTrusted(host, inputs.trusted)), commit: inputs.commit }
+}
+
+function asTrusted(host: HostModel, trusted: Inputs['trusted']): readonly HostModel[] {
+  if (trusted === undefined) return [host]
+  const connection = trusted.get(host.name)
+  if (connection !== undefined) return [{ ...host, connection }]
+  say(`note: ${host.name} is not contacted: the commit of --connection-ref has no such host`)
+  return []
 }
 
 /** The only host that `--host` names. */
@@ -82,7 +102,7 @@ export function theHost(run: Run): HostModel {
 /** Links are not followed, since they may lead out of the repository; what they name would silently be missing. */
 function leftOutProblem({ path, what }: LeftOut): Problem {
   const message = `${what}: it is not read: put a plain file in its place`
-  return { code: 'entry-left-out', severity: 'warning', at: { file: path, line: 1, column: 1 }, message }
+  return { code: 'entry-left-out', severity: 'error', at: { file: path, line: 1, column: 1 }, message }
 }
 
 /** The report of a run that does not start, because the repository has errors. `undefined` when it may start. */

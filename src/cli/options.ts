@@ -3,6 +3,8 @@ export interface Options {
   /** Directory of the repository. */
   readonly repo: string
   readonly ref: string
+  /** Commit whose connection data is used instead of `ref`'s: what a pull request says of hosts is not believed. */
+  readonly connectionRef?: string
   /** Read the files on disk instead of a commit. */
   readonly worktree: boolean
   /** Inventory names of hypervisors. Empty: all, or what `limit` selects. */

@@ -61,6 +61,7 @@ function addOptions(program: Command): void {
       new Option('--ref <ref>', 'commit, branch or tag to read').default('HEAD').conflicts('worktree'),
     )
     .option('--worktree', 'read the files on disk, committed or not')
+    .option('--connection-ref <ref>', 'connect as this commit says; hosts it lacks are not contacted')
     .optionsGroup('Which hosts (default: all):')
     .option('--host <name>', 'one hypervisor by its exact name; may be repeated', append)
     .option('-l, --limit <pattern>', "Ansible host pattern, such as 'prod:&ams:!canary'")

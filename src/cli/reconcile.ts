@@ -31,7 +31,10 @@ export async function reconcile(context: Context): Promise<ExitCode> {
     return 1
   }
   return await orUnknown(options, async () => {
-    const done = await applyFleet(run, effects, { windowSeconds: options.confirmWindow })
+    const done = await applyFleet(run, effects, {
+      windowSeconds: options.confirmWindow,
+      approved: planned,
+    })
     return await end({ ...done, problems: inputs.problems }, options)
   })
 }

@@ -98,15 +98,16 @@ arm() {
 }
 
 # sd_booted(3): the directory exists if and only if systemd is PID 1. systemd.timer(5): AccuracySec is one minute by default.
+# Neither may have the lock's file open: the lock would be held until the window ends.
 start_timer() {
   if [ -d /run/systemd/system ]; then
     need systemd-run
     printf 'systemd\n' >"$tx/timer"
     systemd-run --quiet --collect --unit="gitwall-revert-$id" --on-active="${window}s" \
       --timer-property=AccuracySec=1s --property=Restart=on-failure --property=RestartSec=5s \
-      --property=RestartPreventExitStatus=127 --property=OOMScoreAdjust=-900 /bin/sh "$tx/revert.sh" "$id"
+      --property=RestartPreventExitStatus=127 --property=OOMScoreAdjust=-900 /bin/sh "$tx/revert.sh" "$id" 9>&-
   else
-    # A session of its own and none of our files open, above all not the lock's.
+    # A session of its own, and none of our files open.
     # shellcheck disable=SC2016
     setsid sh -c 'sleep "$2"; exec sh "$1/revert.sh" "$3"' gitwall-revert "$tx" "$window" "$id" \
       </dev/null >/dev/null 2>&1 9>&- &

@@ -11,7 +11,11 @@ export function linuxNics(host: HostModel): readonly Nic[] {
 
 /** Every ruleset that the host's own netfilter judges: its own two, and those of `linuxNics`. */
 export function linuxRulesets(host: HostModel): readonly Ruleset[] {
-  return [host.own.inbound, host.own.outbound, ...linuxNics(host).flatMap((nic) => [nic.inbound, nic.outbound])]
+  return [
+    host.own.inbound,
+    host.own.outbound,
+    ...linuxNics(host).flatMap((nic) => [nic.inbound, nic.outbound]),
+  ]
 }
 
 /** Names that hypervisors give to the host's end of a guest's interface; such a port is never taken for an uplink unasked. */

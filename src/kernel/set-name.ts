@@ -23,7 +23,9 @@ export function peerForm(peer: 'any' | AddressList, family: Family): PeerForm {
   if (peer === 'any') return { kind: 'any' }
   const [first, ...more] = ofFamily(peer.prefixes, family)
   if (first === undefined) return { kind: 'nobody' }
-  return more.length === 0 ? { kind: 'prefix', prefix: first } : { kind: 'set', name: setName(peer.name, family) }
+  return more.length === 0
+    ? { kind: 'prefix', prefix: first }
+    : { kind: 'set', name: setName(peer.name, family) }
 }
 
 /** The sources of SSH that no policy can shut out, as a list. No list of a policy has this name: those hold a colon. */

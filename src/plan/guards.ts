@@ -23,7 +23,7 @@ function lockOut(model: Model, host: HostModel, facts: HostFacts): readonly stri
         ]
   }
   const here = { ...host, connection: { ...host.connection, host: destination } }
-  const fleet = { ...model, hosts: model.hosts.map((other) => (other === host ? here : other)) }
+  const fleet = { ...model, hosts: model.hosts.map((other) => (other.name === host.name ? here : other)) }
   const { verdict } = judge(fleet, { source, destination, protocol: 6, destinationPort: facts.sshPort })
   return verdict === 'allow'
     ? []

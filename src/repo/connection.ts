@@ -114,13 +114,23 @@ function readCommonArguments(entry: Entry | undefined, problems: Problem[]): str
   if (entry === undefined || !checkTemplates(entry.value, problems)) return undefined
   const text = textOf(entry.value)?.trim() ?? ''
   if (text === '') return undefined
-  const match =
-    /^(?:-J\s*|-o\s*(?:ProxyJump\s*[= ]\s*|"ProxyJump\s*[= ]\s*(?=[^"]*"$)|'ProxyJump\s*[= ]\s*(?=[^']*'$)))([^\s"']+)["']?$/i.exec(
-      text,
-    )
-  const jump = match?.[1]
-  if (jump !== undefined && jump.split(',').every((hop) => jumpPattern.test(hop))) return jump
-  const message = `ansible_ssh_common_args ${quote(text)}: only "-J HOST" or "-o ProxyJump=HOST" is read: use ~/.ssh/config for the rest`
-  fail(problems, 'bad-connection', entry.value.at, message)
+  const jump = jumpOf(splitWords(text))
+  if (jump?.split(',').every((hop) => jumpPattern.test(hop)) === true) return jump
+  const advice = 'only "-J HOST" or "-o ProxyJump=HOST" is read: use ~/.ssh/config for the rest'
+  fail(problems, 'bad-connection', entry.value.at, `ansible_ssh_common_args ${quote(text)}: ${advice}`)
   return undefined
+}
+
+/** Words as a shell, and Ansible, splits them; without backslashes, which no jump host needs. */
+function splitWords(text: string): readonly string[] {
+  const words = text.match(/(?:[^\s"'\\]|"[^"\\]*"|'[^']*')+|\S/g) ?? []
+  return words.map((word) => word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'))
+}
+
+function jumpOf([first = '', second, ...rest]: readonly string[]): string | undefined {
+  if (rest.length > 0) return undefined
+  const option = /^-([Jo])(.*)$/s.exec(first)
+  const value = option?.[2] === '' ? second : second === undefined ? option?.[2] : undefined
+  // Keywords of ssh_config(5) are case-insensitive and may be followed by a space or "=".
+  return option?.[1] === 'J' ? value : /^proxyjump(?:\s*=\s*|\s+)(\S+)$/i.exec(value ?? '')?.[1]
 }

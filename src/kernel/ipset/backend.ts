@@ -25,13 +25,15 @@ export const ipset: Backend = {
 function probe(): string {
   return String.raw`command -v ipset >/dev/null 2>&1 || exit 0
 names=$(ipset list -n) || exit 1
-for name in $(printf '%s\n' "$names" | grep '^gw-' | LC_ALL=C sort); do
-  set=$(ipset save "$name") || exit 1
-  printf '%s\n' "$set" |
-    sed -e '/^create /{s/ hashsize [0-9]*//;s/ bucketsize [0-9]*//;s/ initval 0x[0-9a-f]*//;}' \
-      -e '/^add /{s/ timeout [0-9]*//;s/ packets [0-9]* bytes [0-9]*//;}' |
-    LC_ALL=C sort
-done
+sets=$(
+  for name in $(printf '%s\n' "$names" | grep '^gw-'); do
+    ipset save "$name" || exit 1
+  done
+) || exit 1
+printf '%s\n' "$sets" |
+  sed -e '/^create /{s/ hashsize [0-9]*//;s/ bucketsize [0-9]*//;s/ initval 0x[0-9a-f]*//;}' \
+    -e '/^add /{s/ timeout [0-9]*//;s/ packets [0-9]* bytes [0-9]*//;}' |
+  LC_ALL=C sort
 `
 }
 
@@ -41,14 +43,19 @@ function liveSets(output: string): State {
   for (const line of output.split('\n')) {
     if (line === '') continue
     const [, verb, name, rest] = /^(create|add) (gw-\S*) (.+)$/.exec(line) ?? []
-    if (name === undefined || rest === undefined) throw new UnreadableOutput(`ipset save: not a line of ours: "${line.slice(0, 80)}"`)
+    if (name === undefined || rest === undefined)
+      throw new UnreadableOutput(`ipset save: not a line of ours: "${line.slice(0, 80)}"`)
     if (verb === 'create') headers.set(name, rest)
     else if (members.get(name)?.push(readMember(rest)) === undefined) members.set(name, [readMember(rest)])
   }
   const orphan = [...members.keys()].find((name) => !headers.has(name))
-  if (orphan !== undefined) throw new UnreadableOutput(`ipset save: members of "${orphan}" without its "create" line`)
+  if (orphan !== undefined)
+    throw new UnreadableOutput(`ipset save: members of "${orphan}" without its "create" line`)
   return new Map(
-    [...headers].map(([name, header]) => [name, formatSet({ header, members: sortMembers(members.get(name) ?? []) })]),
+    [...headers].map(([name, header]) => [
+      name,
+      formatSet({ header, members: sortMembers(members.get(name) ?? []) }),
+    ]),
   )
 }
 
@@ -82,10 +89,12 @@ function neededSets(host: HostModel): readonly NeededSet[] {
   const isFiltered = [host.own.inbound, host.own.outbound].some(({ kind }) => kind === 'filtered')
   return ([4, 6] as const).flatMap((family) => {
     const management = managementList(host)
-    const floor = isFiltered && peerForm(management, family).kind === 'set' ? [{ list: management, family }] : []
+    const floor =
+      isFiltered && peerForm(management, family).kind === 'set' ? [{ list: management, family }] : []
     const rules = linuxRulesets(host).flatMap((ruleset) => ruleset.rules)
     const named = rules.flatMap((rule): NeededSet[] => {
-      if (rule.peer === 'any' || !speaksOf(rule, family) || peerForm(rule.peer, family).kind !== 'set') return []
+      if (rule.peer === 'any' || !speaksOf(rule, family) || peerForm(rule.peer, family).kind !== 'set')
+        return []
       return [{ list: rule.peer, family, id: rule.id }]
     })
     return [...floor, ...named]

@@ -6,13 +6,19 @@ import { type AddressSet, formatSet, headerFor, isPlainMember, parseSet, sortMem
  * may be referenced is never emptied or recreated, it is swapped. See ipset(8).
  */
 export function stepsFor(changes: readonly Change[]): readonly Step[] {
-  const [leftovers, removed] = split(changes.filter(({ op }) => op === 'remove'), ({ key }) => isTemporary(key))
+  const [leftovers, removed] = split(
+    changes.filter(({ op }) => op === 'remove'),
+    ({ key }) => isTemporary(key),
+  )
   return [
     ...restore('widen', [
       ...leftovers.map(({ key }) => `destroy ${key}`),
       ...changes.flatMap((change) => widen(change)),
     ]),
-    ...restore('narrow', changes.flatMap((change) => narrow(change))),
+    ...restore(
+      'narrow',
+      changes.flatMap((change) => narrow(change)),
+    ),
     ...removed.map(({ key }) => destroy(key)),
   ]
 }
@@ -29,8 +35,16 @@ export function undoFor(changes: readonly Change[]): readonly Step[] {
   })
   return [
     ...debris.map((name): Step => ({ ...destroy(name), phase: 'widen' })),
-    ...restore('widen', back.flatMap((change) => (isRecreated(change) ? build(change.key, parseSet(change.after)) : widen(change)))),
-    ...restore('narrow', back.flatMap((change) => narrow(change))),
+    ...restore(
+      'widen',
+      back.flatMap((change) =>
+        isRecreated(change) ? build(change.key, parseSet(change.after)) : widen(change),
+      ),
+    ),
+    ...restore(
+      'narrow',
+      back.flatMap((change) => narrow(change)),
+    ),
     ...back.filter(({ op }) => op === 'remove').map(({ key }) => destroy(key)),
   ]
 }

@@ -4,7 +4,14 @@ import type { State } from '../backend.ts'
 import type { HostFacts } from '../facts.ts'
 import { linuxNics, uplinksOf } from '../linux-nics.ts'
 import { type Chain, type Hook, chainKey, deliverChain, entryChains } from './chain.ts'
-import { dispatchReceivers, dispatchSenders, dropStrangers, fromChain, strangerChains, toChain } from './dispatch.ts'
+import {
+  dispatchReceivers,
+  dispatchSenders,
+  dropStrangers,
+  fromChain,
+  strangerChains,
+  toChain,
+} from './dispatch.ts'
 import { guestInbound, guestOutbound } from './guest.ts'
 import { accept } from './infrastructure.ts'
 import { ownInbound, ownOutbound } from './own.ts'
@@ -30,7 +37,9 @@ export function desiredChains(host: HostModel, facts: HostFacts): State {
         chains.some(({ name }) => name === entryChains[hook]),
       )
       return [
-        ...chains.map(({ name, rules }) => [chainKey(family, name), rules.map(formatRule).join('\n')] as const),
+        ...chains.map(
+          ({ name, rules }) => [chainKey(family, name), rules.map(formatRule).join('\n')] as const,
+        ),
         ...hooks.map((hook) => [chainKey(family, hook), `1 ${hookRule(hook)}`] as const),
       ]
     }),
@@ -45,8 +54,14 @@ export function hookRule(hook: Hook): string {
 function chainsOf(host: HostModel, facts: HostFacts, family: Family): readonly (Chain | undefined)[] {
   const nics = linuxNics(host)
   const ports = nics.map(({ port }) => port)
-  const closed = host.bridges.filter(({ datapath, unmanaged }) => datapath === 'linux' && unmanaged === 'drop')
-  const inbound = [...closed.map(fromKnown), ...(nics.length > 0 ? [jump(fromChain)] : []), ...ownInbound(host, family)]
+  const closed = host.bridges.filter(
+    ({ datapath, unmanaged }) => datapath === 'linux' && unmanaged === 'drop',
+  )
+  const inbound = [
+    ...closed.map(fromKnown),
+    ...(nics.length > 0 ? [jump(fromChain)] : []),
+    ...ownInbound(host, family),
+  ]
   const forward = [
     ...closed.flatMap((bridge) => [fromKnown(bridge), toKnown(bridge)]),
     ...(nics.length > 0 ? [jump(fromChain), jump(toChain)] : []),

@@ -65,7 +65,9 @@ function tree(root: string, ports: readonly string[], dispatch: Dispatch): reado
     const rules = groups.flatMap(([prefix, list]) =>
       list.length === 1 ? leaves(list) : [rule(`${prefix}+`, { kind: 'goto', chain: `${root}-${prefix}` })],
     )
-    const nodes = groups.flatMap(([prefix, list]) => (list.length === 1 ? [] : node(`${root}-${prefix}`, list)))
+    const nodes = groups.flatMap(([prefix, list]) =>
+      list.length === 1 ? [] : node(`${root}-${prefix}`, list),
+    )
     return [{ name, rules: [...rules, ...dispatch.tail] }, ...nodes]
   }
 
@@ -95,7 +97,10 @@ function commonPrefix(sorted: readonly string[]): string {
   return first.slice(0, length)
 }
 
-function groupBy(list: readonly string[], keyOf: (one: string) => string): ReadonlyMap<string, readonly string[]> {
+function groupBy(
+  list: readonly string[],
+  keyOf: (one: string) => string,
+): ReadonlyMap<string, readonly string[]> {
   const groups = new Map<string, string[]>()
   for (const one of list) {
     const group = groups.get(keyOf(one))

@@ -23,14 +23,20 @@ export function editScript(before: readonly string[], after: readonly string[]):
 }
 
 /** Furthest reach on every diagonal, one array per number of edits; `undefined` when `limit` edits do not reach the end. */
-function searchPaths(old: readonly string[], wanted: readonly string[], limit: number): readonly Int32Array[] | undefined {
+function searchPaths(
+  old: readonly string[],
+  wanted: readonly string[],
+  limit: number,
+): readonly Int32Array[] | undefined {
   const trace: Int32Array[] = []
   const offset = limit + 1
   const reach = new Int32Array(2 * limit + 3)
   for (let edits = 0; edits <= limit; edits++) {
     trace.push(reach.slice())
     for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
-      let x = isDown(reach, diagonal, edits, offset) ? at(reach, diagonal + 1 + offset) : at(reach, diagonal - 1 + offset) + 1
+      let x = isDown(reach, diagonal, edits, offset)
+        ? at(reach, diagonal + 1 + offset)
+        : at(reach, diagonal - 1 + offset) + 1
       while (x < old.length && x - diagonal < wanted.length && old[x] === wanted[x - diagonal]) x++
       reach[diagonal + offset] = x
       if (x >= old.length && x - diagonal >= wanted.length) return trace

@@ -90,9 +90,16 @@ function icmp6(type: number, hops: number, target: Target): Rule {
 /** The rules of a ruleset, in its order; `allow` is where an allowed packet goes. */
 export function policyRules(
   ruleset: Ruleset,
-  { family, peerEnd, allow }: { readonly family: Family; readonly peerEnd: 'source' | 'destination'; readonly allow: Target },
+  {
+    family,
+    peerEnd,
+    allow,
+  }: { readonly family: Family; readonly peerEnd: 'source' | 'destination'; readonly allow: Target },
 ): readonly Rule[] {
-  const reject: Target = { kind: 'reject', answer: family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable' }
+  const reject: Target = {
+    kind: 'reject',
+    answer: family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable',
+  }
   const targets = { allow, deny: { kind: 'drop' }, reject } as const
   return ruleset.rules.flatMap((rule) => rulesOf(rule, { family, peerEnd, target: targets[rule.verdict] }))
 }

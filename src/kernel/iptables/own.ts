@@ -55,7 +55,11 @@ function ruleset(rules: Ruleset, family: Family, peerEnd: 'source' | 'destinatio
  * SSH from the management sources, and its answers. The answers do not lean on conntrack: after a flush of its table the
  * server may speak first, and would then not count as answering.
  */
-function managementFloor(host: HostModel, family: Family, peerEnd: 'source' | 'destination'): readonly Rule[] {
+function managementFloor(
+  host: HostModel,
+  family: Family,
+  peerEnd: 'source' | 'destination',
+): readonly Rule[] {
   const peer = peerForm(managementList(host), family)
   if (peer.kind === 'nobody' || peer.kind === 'any') return []
   const ssh = { first: 22, last: 22 }
@@ -64,7 +68,11 @@ function managementFloor(host: HostModel, family: Family, peerEnd: 'source' | 'd
       ...(peer.kind === 'prefix' && !peer.prefix.endsWith('/0') ? { [peerEnd]: peer.prefix } : {}),
       protocol: 6,
       matches: [
-        { kind: 'ports', protocol: 'tcp', ...(peerEnd === 'source' ? { destination: ssh } : { source: ssh }) },
+        {
+          kind: 'ports',
+          protocol: 'tcp',
+          ...(peerEnd === 'source' ? { destination: ssh } : { source: ssh }),
+        },
         ...(peer.kind === 'set' ? [{ kind: 'set' as const, name: peer.name, end: peerEnd }] : []),
       ],
       comment: 'gw:management',

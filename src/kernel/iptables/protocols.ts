@@ -25,7 +25,13 @@ const numberByName: ReadonlyMap<string, number> = new Map(
 )
 
 /** Names that every iptables knows without `/etc/protocols` (`xtables_chain_protos`); the others we write as numbers. */
-const fixedNames: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'ipv6-icmp', 132: 'sctp' }
+const fixedNames: Readonly<Record<number, string>> = {
+  1: 'icmp',
+  6: 'tcp',
+  17: 'udp',
+  58: 'ipv6-icmp',
+  132: 'sctp',
+}
 
 /** Number of a protocol that iptables-save printed by name or number, 0–255. `undefined` when it is neither. */
 export function parseProtocol(text: string): number | undefined {

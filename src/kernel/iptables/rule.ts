@@ -21,7 +21,11 @@ export interface Rule {
 export type Match =
   /** The bridge port a packet came in by or goes out by; a trailing `+` stands for any continuation of the name. */
   | { readonly kind: 'physdev'; readonly in?: string; readonly out?: string; readonly bridged?: boolean }
-  | { readonly kind: 'state'; readonly state: 'INVALID' | 'RELATED' | 'ESTABLISHED'; readonly direction?: 'REPLY' }
+  | {
+      readonly kind: 'state'
+      readonly state: 'INVALID' | 'RELATED' | 'ESTABLISHED'
+      readonly direction?: 'REPLY'
+    }
   | {
       readonly kind: 'ports'
       readonly protocol: 'tcp' | 'udp' | 'sctp'
@@ -29,8 +33,17 @@ export type Match =
       readonly destination?: PortRange
     }
   /** At most 15 slots; a range takes two. */
-  | { readonly kind: 'multiport'; readonly end: 'source' | 'destination'; readonly ports: readonly PortRange[] }
-  | { readonly kind: 'icmp'; readonly protocol: 'icmp' | 'icmp6'; readonly type: number; readonly code?: number }
+  | {
+      readonly kind: 'multiport'
+      readonly end: 'source' | 'destination'
+      readonly ports: readonly PortRange[]
+    }
+  | {
+      readonly kind: 'icmp'
+      readonly protocol: 'icmp' | 'icmp6'
+      readonly type: number
+      readonly code?: number
+    }
   | { readonly kind: 'hop limit'; readonly hops: number }
   | { readonly kind: 'set'; readonly name: string; readonly end: 'source' | 'destination' }
 
@@ -92,7 +105,11 @@ function readerOf(text: string): Reader {
     if (match !== null) at = pattern.lastIndex
     return match ?? undefined
   }
-  return { take, word: (option) => take(new RegExp(`${option} (\\S+) `, 'y'))?.[1], atEnd: () => at === text.length }
+  return {
+    take,
+    word: (option) => take(new RegExp(`${option} (\\S+) `, 'y'))?.[1],
+    atEnd: () => at === text.length,
+  }
 }
 
 function parseMatches(reader: Reader): readonly Match[] {
@@ -135,7 +152,9 @@ function parseMatch(reader: Reader): Match | undefined {
   }
   const multiport = reader.take(patterns.multiport)
   if (multiport !== undefined) {
-    const list = (multiport[2] ?? '').split(',').map((range) => readRange(...(range.split(':') as [string, string?])))
+    const list = (multiport[2] ?? '')
+      .split(',')
+      .map((range) => readRange(...(range.split(':') as [string, string?])))
     return {
       kind: 'multiport',
       end: multiport[1] === 's' ? 'source' : 'destination',
@@ -153,7 +172,8 @@ function parseMatch(reader: Reader): Match | undefined {
   const hops = reader.take(patterns.hopLimit)
   if (hops !== undefined) return { kind: 'hop limit', hops: Number(hops[1]) }
   const set = reader.take(patterns.set)
-  if (set !== undefined) return { kind: 'set', name: set[1] ?? '', end: set[2] === 'src' ? 'source' : 'destination' }
+  if (set !== undefined)
+    return { kind: 'set', name: set[1] ?? '', end: set[2] === 'src' ? 'source' : 'destination' }
   return undefined
 }
 
@@ -220,7 +240,7 @@ function formatTarget(target: Target): string {
 
 /** The properties that have a value: an absent property and one that is `undefined` are not the same here. */
 function defined<T extends object>(properties: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as ReturnType<
-    typeof defined<T>
-  >
+  return Object.fromEntries(
+    Object.entries(properties).filter(([, value]) => value !== undefined),
+  ) as ReturnType<typeof defined<T>>
 }

@@ -14,7 +14,11 @@ const multiportSlots = 15
  */
 export function rulesOf(
   rule: PolicyRule,
-  { family, peerEnd, target }: { readonly family: Family; readonly peerEnd: 'source' | 'destination'; readonly target: Target },
+  {
+    family,
+    peerEnd,
+    target,
+  }: { readonly family: Family; readonly peerEnd: 'source' | 'destination'; readonly target: Target },
 ): readonly Rule[] {
   const peer = peerForm(rule.peer, family)
   if (peer.kind === 'nobody') return []
@@ -79,11 +83,16 @@ const extensionHeaders: readonly number[] = [0, 43, 44, 51, 60]
 
 function numberHeader(number: number, family: Family): readonly Header[] {
   if (family === 6 && extensionHeaders.includes(number)) return []
-  if (number === 0) throw new Error('IP protocol 0: iptables takes it for "any protocol": name the protocols you mean')
+  if (number === 0)
+    throw new Error('IP protocol 0: iptables takes it for "any protocol": name the protocols you mean')
   return [{ protocol: number, matches: [] }]
 }
 
-function icmpHeader({ protocol, type, code }: ServiceMatch & { readonly protocol: 'icmp' | 'icmp6' }): Header {
+function icmpHeader({
+  protocol,
+  type,
+  code,
+}: ServiceMatch & { readonly protocol: 'icmp' | 'icmp6' }): Header {
   if (type === undefined) return { protocol: numbers[protocol], matches: [] }
   if (protocol === 'icmp' && type === 255)
     throw new Error('ICMP type 255: iptables takes it for "any type": leave the type out, or name another')
@@ -93,7 +102,9 @@ function icmpHeader({ protocol, type, code }: ServiceMatch & { readonly protocol
   }
 }
 
-function portHeaders(service: ServiceMatch & { readonly protocol: 'tcp' | 'udp' | 'sctp' }): readonly Header[] {
+function portHeaders(
+  service: ServiceMatch & { readonly protocol: 'tcp' | 'udp' | 'sctp' },
+): readonly Header[] {
   const [sources, destinations] = [narrowed(service.sourcePorts), narrowed(service.ports)]
   const protocol = numbers[service.protocol]
   if (sources.length === 0 && destinations.length === 0) return [{ protocol, matches: [] }]
@@ -114,7 +125,10 @@ function portHeaders(service: ServiceMatch & { readonly protocol: 'tcp' | 'udp' 
     ]
   }
   return multiports(sources, 'source').flatMap((source) =>
-    multiports(destinations, 'destination').map((destination) => ({ protocol, matches: [...source, ...destination] })),
+    multiports(destinations, 'destination').map((destination) => ({
+      protocol,
+      matches: [...source, ...destination],
+    })),
   )
 }
 
@@ -123,7 +137,10 @@ function narrowed(ranges: readonly PortRange[]): readonly PortRange[] {
   return ranges.some(({ first, last }) => first === 0 && last === 65_535) ? [] : ranges
 }
 
-function multiports(ranges: readonly PortRange[], end: 'source' | 'destination'): readonly (readonly Match[])[] {
+function multiports(
+  ranges: readonly PortRange[],
+  end: 'source' | 'destination',
+): readonly (readonly Match[])[] {
   if (ranges.length === 0) return [[]]
   const chunks: PortRange[][] = [[]]
   let free = multiportSlots

@@ -48,7 +48,10 @@ export function undoFor(changes: readonly Change[]): readonly Step[] {
         ...kept.flatMap(({ chain, before }) => appendRules(chain, before ?? '')),
       ]),
       ...hooks.flatMap((hook) => undoHook(family, hook)),
-      restore(family, [...added.map(({ chain }) => declare(chain)), ...added.map(({ chain }) => `-X ${chain}`)]),
+      restore(family, [
+        ...added.map(({ chain }) => declare(chain)),
+        ...added.map(({ chain }) => `-X ${chain}`),
+      ]),
     ]
   })
 }

@@ -22,7 +22,11 @@ export function antispoofRules(nic: Nic): readonly string[] {
     ...owners.flatMap(arpRules),
     ...(nic.dhcpServer ? [] : ['udp sport 67 udp dport 68 drop', 'udp sport 547 udp dport 546 drop']),
     'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
-    ...owners.flatMap((owner) => ofFamily(owner.prefixes, 4).map((prefix) => `ether saddr ${owner.mac} ip saddr ${spelled(prefix)} accept`)),
+    ...owners.flatMap((owner) =>
+      ofFamily(owner.prefixes, 4).map(
+        (prefix) => `ether saddr ${owner.mac} ip saddr ${spelled(prefix)} accept`,
+      ),
+    ),
     ...discoveryRules(nic),
     ...owners.flatMap(ownDiscoveryRules),
     // From nowhere: duplicate address detection, router solicitation, group membership. RFC 4862, 5.4; RFC 3590.
@@ -44,7 +48,9 @@ interface Owner {
 
 /** A group address is never a source, whatever was declared. */
 function ownersOf(nic: Nic): readonly Owner[] {
-  const macs = [...new Set([nic.mac, ...nic.sources.map(({ mac }) => mac)])].filter((mac) => !isGroupMac(mac)).sort()
+  const macs = [...new Set([nic.mac, ...nic.sources.map(({ mac }) => mac)])]
+    .filter((mac) => !isGroupMac(mac))
+    .sort()
   return macs.map((mac) => ({
     mac,
     prefixes: aggregate(nic.sources.filter((pair) => pair.mac === mac).map(({ prefix }) => prefix)),
@@ -56,13 +62,16 @@ function arpRules({ mac, prefixes }: Owner): readonly string[] {
   const ethernet = `ether saddr ${mac} arp htype 1 arp ptype ip arp hlen 6 arp plen 4`
   return [
     `${ethernet} arp operation request arp saddr ether ${mac} arp saddr ip 0.0.0.0 accept`,
-    ...ofFamily(prefixes, 4).map((prefix) => `${ethernet} arp saddr ether ${mac} arp saddr ip ${spelled(prefix)} accept`),
+    ...ofFamily(prefixes, 4).map(
+      (prefix) => `${ethernet} arp saddr ether ${mac} arp saddr ip ${spelled(prefix)} accept`,
+    ),
   ]
 }
 
 const routerTypes = '{ nd-router-advert, nd-redirect }'
 const neighbourTypes = '{ nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }'
-const discoveryTypes = '{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect }'
+const discoveryTypes =
+  '{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect }'
 const unspecifiedTypes =
   '{ mld-listener-report, mld-listener-done, nd-router-solicit, nd-neighbor-solicit, mld2-listener-report }'
 

@@ -27,8 +27,14 @@ export function stepsFor(changes: readonly Change[]): readonly Step[] {
   return run([
     addTable(own?.after),
     ...(map === undefined ? [] : lostElements(map)),
-    ...rewritten.flatMap(({ key, before, after }) => [...flush(key), ...(isRemade(key, before, after) ? [remove(key)] : [])]),
-    ...blocks(objects.filter(({ key, before }) => before === undefined || key !== mapKey), 'after'),
+    ...rewritten.flatMap(({ key, before, after }) => [
+      ...flush(key),
+      ...(isRemade(key, before, after) ? [remove(key)] : []),
+    ]),
+    ...blocks(
+      objects.filter(({ key, before }) => before === undefined || key !== mapKey),
+      'after',
+    ),
     ...(map === undefined ? [] : wonElements(map)),
     ...removed.flatMap(({ key }) => flush(key)),
     ...removed.map(({ key }) => remove(key)),
@@ -87,7 +93,9 @@ function isBase(text: string | undefined): boolean {
 
 /** Objects other than chains have no content apart from what they are; a chain's hook is fixed when it is made. */
 function isRemade(key: string, before = '', after = ''): boolean {
-  return !isChain(key) || ((isBase(before) || isBase(after)) && before.split('\n')[0] !== after.split('\n')[0])
+  return (
+    !isChain(key) || ((isBase(before) || isBase(after)) && before.split('\n')[0] !== after.split('\n')[0])
+  )
 }
 
 function flush(key: string): readonly string[] {

@@ -45,7 +45,8 @@ printf '%s\n' "$text" | awk '
 /** Reads what `probe` prints. Every object of the table is ours, also one that a hand put there. */
 export function liveTable(output: string): State {
   const lines = output.split('\n').filter((line) => line !== '')
-  if (lines.length > 0 && !lines.some((line) => /^table(\t|$)/.test(line))) throw new UnreadableOutput(`nft: not a table: "${lines[0]?.slice(0, 120)}"`)
+  if (lines.length > 0 && !lines.some((line) => /^table(\t|$)/.test(line)))
+    throw new UnreadableOutput(`nft: not a table: "${lines[0]?.slice(0, 120)}"`)
   return new Map(
     lines.map((line) => {
       const [key = '', ...body] = line.split('\t')

@@ -26,33 +26,43 @@ export interface FlowText {
 
 /** The flow in the spelling of ovs-ofctl. */
 export function formatFlow({ table, priority, id, match, actions }: Flow): FlowText {
-  return {
-    table,
-    priority,
-    match: formatMatch(match),
-    rest: `cookie=0x${cookieMagic}${id},actions=${formatActions(actions)}`,
-  }
+  return { table, priority, match: formatMatch(match), rest: formatRest({ id, actions }) }
 }
 
 /** Reads what `formatFlow` writes. `undefined` when there is anything else in it (invariant 2). */
 export function parseFlow({ table, priority, match: matchText, rest }: FlowText): Flow | undefined {
-  const [, magic, id, actionsText] = /^cookie=0x([0-9a-f]{4})([0-9a-f]{12}),actions=(.*)$/.exec(rest) ?? []
-  if (magic !== cookieMagic || id === undefined || actionsText === undefined) return undefined
   const match = parseMatch(matchText)
-  const actions = parseActions(actionsText)
-  return match === undefined || actions === undefined ? undefined : { table, priority, id, match, actions }
+  const effect = parseRest(rest)
+  return match === undefined || effect === undefined ? undefined : { table, priority, match, ...effect }
 }
 
-/** The flow with every port said another way; `undefined` when one of them cannot be. */
-export function mapPorts(flow: Flow, mapping: PortMapping): Flow | undefined {
-  const match = mapMatch(flow.match, mapping)
-  const actions = flow.actions.map((action) => mapAction(action, mapping))
-  if (match === undefined || !actions.every((action) => action !== undefined)) return undefined
-  return { ...flow, match, actions }
+/** What a flow does, and for whom. */
+type Effect = Pick<Flow, 'id' | 'actions'>
+
+function formatRest({ id, actions }: Effect): string {
+  return `cookie=0x${cookieMagic}${id},actions=${formatActions(actions)}`
 }
 
-/** A match with every port said another way; `undefined` when one of them cannot be. */
-export function mapMatch(match: Match, mapping: PortMapping): Match | undefined {
+function parseRest(rest: string): Effect | undefined {
+  const [, magic, id, text = ''] = /^cookie=0x([0-9a-f]{4})([0-9a-f]{12}),actions=(.*)$/.exec(rest) ?? []
+  const actions = parseActions(text)
+  return magic === cookieMagic && id !== undefined && actions !== undefined ? { id, actions } : undefined
+}
+
+/**
+ * The flow with every port said another way; `undefined` when one of them cannot be. Match and rest are each left as they are
+ * when they are not understood: they then name no port but by number.
+ */
+export function mapPorts(text: FlowText, mapping: PortMapping): FlowText | undefined {
+  const match = mapMatchPorts(text.match, mapping)
+  const rest = mapRestPorts(text.rest, mapping)
+  return match === undefined || rest === undefined ? undefined : { ...text, match, rest }
+}
+
+/** `mapPorts` for the match alone. */
+export function mapMatchPorts(text: string, mapping: PortMapping): string | undefined {
+  const match = parseMatch(text)
+  if (match === undefined) return text
   const ports: { nic?: Port; in_port?: Port } = {}
   for (const field of ['nic', 'in_port'] as const) {
     const port = match[field]
@@ -61,7 +71,14 @@ export function mapMatch(match: Match, mapping: PortMapping): Match | undefined 
     if (mapped === undefined) return undefined
     ports[field] = mapped
   }
-  return { ...match, ...ports }
+  return formatMatch({ ...match, ...ports })
+}
+
+function mapRestPorts(text: string, mapping: PortMapping): string | undefined {
+  const effect = parseRest(text)
+  if (effect === undefined) return text
+  const actions = effect.actions.map((action) => mapAction(action, mapping))
+  return actions.every((action) => action !== undefined) ? formatRest({ ...effect, actions }) : undefined
 }
 
 function mapAction(action: Action, mapping: PortMapping): Action | undefined {

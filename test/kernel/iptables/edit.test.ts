@@ -39,7 +39,9 @@ describe('an edit script', () => {
   })
 
   test('copes with a long chain that is wholly different', () => {
-    const [before, after] = ['a', 'b'].map((letter) => Array.from({ length: 20_000 }, (_, n) => `${letter}${n}`))
+    const [before, after] = ['a', 'b'].map((letter) =>
+      Array.from({ length: 20_000 }, (_, n) => `${letter}${n}`),
+    )
     expect(editScript(before ?? [], after ?? [])).toBeUndefined()
     const inserted = [...(before ?? []).slice(0, 9_000), 'x', ...(before ?? []).slice(9_000)]
     expect(editScript(before ?? [], inserted)).toEqual([{ op: 'insert', line: 9_001, text: 'x' }])

@@ -41,7 +41,12 @@ export function createHost(iptables: 'nft' | 'legacy' = 'nft'): TestHost {
   for (const tool of ['iptables', 'ip6tables'])
     for (const suffix of ['', '-save', '-restore'])
       symlinkSync(`/usr/sbin/xtables-${iptables}-multi`, join(directory, `${tool}${suffix}`))
-  const inPath = (argv: readonly string[]) => ['env', `PATH=${directory}:/usr/sbin:/usr/bin:/sbin:/bin`, 'LC_ALL=C', ...argv]
+  const inPath = (argv: readonly string[]) => [
+    'env',
+    `PATH=${directory}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    'LC_ALL=C',
+    ...argv,
+  ]
 
   function probe(backend: Backend): string {
     return namespace.must(inPath(['sh', '-c', backend.probe]))
@@ -50,7 +55,8 @@ export function createHost(iptables: 'nft' | 'legacy' = 'nft'): TestHost {
     for (const step of steps) {
       const { code, stderr } = namespace.run(inPath(step.argv), step.stdin)
       const isFine = code === 0 && stderr === ''
-      if (!isFine && step.mayFail !== true) throw new Error(`${step.argv.join(' ')}: ${code}: ${stderr}\n${step.stdin}`)
+      if (!isFine && step.mayFail !== true)
+        throw new Error(`${step.argv.join(' ')}: ${code}: ${stderr}\n${step.stdin}`)
     }
   }
   return {

@@ -39,7 +39,9 @@ describe.each(['nft', 'legacy'] as const)('iptables on the %s back end', (backen
       .map((tool) => host.must([tool, '-t', 'filter']))
       .join('\n')
       .split('\n')
-      .filter((line) => !line.startsWith('#') && !/^(:|-A )gw-/.test(line) && !line.includes('--comment gitwall '))
+      .filter(
+        (line) => !line.startsWith('#') && !/^(:|-A )gw-/.test(line) && !line.includes('--comment gitwall '),
+      )
       .join('\n')
       .replaceAll(/\[\d+:\d+\]/g, '')
   }

@@ -8,8 +8,14 @@ import type { ServiceMatch } from '../../../src/repo/repo.ts'
 
 const mac: fc.Arbitrary<Mac> = fc
   .integer({ min: 0, max: 0xffff })
-  .map((n) => `52:54:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}` as Mac)
-const v4 = fc.oneof(fc.constantFrom(0x0a000001n, 0x0a00000bn, 0n, 0xffffffffn), fc.bigInt(0n, (1n << 32n) - 1n))
+  .map(
+    (n) =>
+      `52:54:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}` as Mac,
+  )
+const v4 = fc.oneof(
+  fc.constantFrom(0x0a000001n, 0x0a00000bn, 0n, 0xffffffffn),
+  fc.bigInt(0n, (1n << 32n) - 1n),
+)
 const v6 = fc.oneof(
   fc.constantFrom(0x20010db8n << 96n, (0x20010db8n << 96n) + 1n, 1n, 0x01020304n),
   fc.bigInt(0n, (1n << 128n) - 1n).filter((value) => value >> 32n !== 0xffffn),
@@ -21,7 +27,9 @@ export const address: fc.Arbitrary<Address> = fc.oneof(
 )
 
 export const prefix: fc.Arbitrary<Prefix> = fc.oneof(
-  fc.tuple(v4, fc.integer({ min: 0, max: 32 })).map(([value, bits]) => maskHostBits(`${formatAddress(value, 4)}/${bits}`) as Prefix),
+  fc
+    .tuple(v4, fc.integer({ min: 0, max: 32 }))
+    .map(([value, bits]) => maskHostBits(`${formatAddress(value, 4)}/${bits}`) as Prefix),
   fc
     .tuple(v6, fc.integer({ min: 0, max: 128 }))
     .filter(([, bits]) => bits < 80 || bits > 96)
@@ -29,7 +37,10 @@ export const prefix: fc.Arbitrary<Prefix> = fc.oneof(
 )
 
 const list: fc.Arbitrary<AddressList> = fc
-  .tuple(fc.constantFrom('group:app', 'set:office', 'guest:db-1', 'rule:0123456789ab'), fc.array(prefix, { maxLength: 5 }))
+  .tuple(
+    fc.constantFrom('group:app', 'set:office', 'guest:db-1', 'rule:0123456789ab'),
+    fc.array(prefix, { maxLength: 5 }),
+  )
   .map(([name, prefixes]) => ({ name: `${name}/${prefixes.length}`, prefixes: aggregate(prefixes) }))
 
 const range: fc.Arbitrary<PortRange> = fc.oneof(
@@ -39,9 +50,9 @@ const range: fc.Arbitrary<PortRange> = fc.oneof(
     .map(([a, b]) => ({ first: Math.min(a, b), last: Math.max(a, b) })),
 )
 const ranges = (maxLength: number) => fc.array(range, { maxLength }).map((list) => mergePorts(list))
-const singles = fc.array(fc.integer({ min: 1, max: 60_000 }), { maxLength: 40 }).map((list) =>
-  mergePorts(list.map((port) => ({ first: port, last: port }))),
-)
+const singles = fc
+  .array(fc.integer({ min: 1, max: 60_000 }), { maxLength: 40 })
+  .map((list) => mergePorts(list.map((port) => ({ first: port, last: port }))))
 
 export const service: fc.Arbitrary<ServiceMatch> = fc.oneof(
   fc.constant({ protocol: 'any' as const }),
@@ -73,7 +84,10 @@ const rule: fc.Arbitrary<Rule> = fc.record({
 
 const ruleset: fc.Arbitrary<Ruleset> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'unfiltered' as const, rules: [] }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('filtered' as const), rules: fc.array(rule, { maxLength: 6 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('filtered' as const), rules: fc.array(rule, { maxLength: 6 }) }),
+  },
 )
 
 const port = fc.oneof(
