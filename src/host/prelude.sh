@@ -20,10 +20,11 @@ step_seconds=30
 upload_seconds=120
 probe_seconds=60
 
-# Ends with "$1" on stderr. Only used where it is certain what was done: the caller of the script says it.
+# Ends with "$1" on stderr. Only used where it is certain what was done; any other end without an answer (a signal, a
+# failed redirection) has another code, and leaves that open.
 die() {
   printf '%s\n' "$1" >&2
-  exit 1
+  exit 71
 }
 
 need() {

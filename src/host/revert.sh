@@ -38,11 +38,11 @@ exclude_late_begin() {
   exec 9>"$home/lock"
   flock -w 60 9 || die "steps of another transaction are running"
   if ! [ -d "$tx" ]; then
-    mkdir "$tx" && : >"$tx/aborted"
+    mkdir "$tx" && touch "$tx/aborted"
     answer unknown-id
     exit 0
   fi
-  [ "$(state_of "$tx")" != prepared ] || : >"$tx/aborted"
+  [ "$(state_of "$tx")" != prepared ] || touch "$tx/aborted"
   exec 9>&-
 }
 

@@ -1,7 +1,7 @@
 # Begins a transaction: lock, compare-and-swap, arm the dead-man's switch, run the steps.
 # stdin: `gitwall-begin-1 ID WINDOW-SECONDS FINGERPRINT MANIFEST-BYTES BYTES SHA256\n`, then BYTES bytes: the manifest (lines
-# `FILE BYTES`) and the contents of those files, one after the other. Whatever ends this script without an answer ends it
-# before the first step.
+# `FILE BYTES`) and the contents of those files, one after the other. `die` ends this script before
+# the first step.
 
 need flock sha256sum timeout setsid find tail head
 # A lost connection must not stop us between two steps: the switch decides.
@@ -148,8 +148,13 @@ run_steps() {
     fi
   done <"$tx/steps"
   [ -e "$tx/armed" ] || expire
-  : >"$tx/moved"
-  answer moved
+  # Not `:`, whose failing redirection would end a shell without an answer.
+  if touch "$tx/moved"; then
+    answer moved
+  else
+    answer failed-step "$number" 1
+    printf 'all steps ran, but %s cannot be written' "$tx"
+  fi
 }
 
 expire() {

@@ -190,18 +190,24 @@ function parseBegin(host: string, result: RunResult): BeginResult {
   throw unknownAnswer(host, words.join(' '))
 }
 
-/** A script that ends without an answer says on stderr why, and has done nothing that it was not certain about. */
+/**
+ * `die` in prelude.sh has exit code 71, says why on stderr, and is used only where nothing was done. Any other end without an
+ * answer, such as a signal from the host's administrator, leaves open what was done.
+ */
 function answerOf(
   host: string,
   result: RunResult,
 ): { readonly words: readonly string[]; readonly rest: Buffer } {
   const answer = parseAnswer(result.stdout)
   if (answer !== undefined && result.code === 0) return answer
-  if (result.stdout.length > 0) throw unknownAnswer(host, result.stdout.toString('utf8', 0, 200))
+  const said = excerpt(`${result.stdout.toString('utf8', 0, 200)} ${result.stderr}`)
+  if (result.code === 71 && result.stdout.length === 0) {
+    throw new HostError('tool', host, `${said}: correct it on the host and run again`)
+  }
   throw new HostError(
-    'tool',
+    'lost',
     host,
-    `${excerpt(result.stderr) || `exit code ${result.code}`}: correct it on the host and run again`,
+    `the script ended without an answer (code ${result.code}, "${said}"): read the host again`,
   )
 }
 

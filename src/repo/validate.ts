@@ -137,7 +137,7 @@ function reportKey(key: string, schema: Record<string, unknown>, place: Place, p
   const at = entry?.at ?? place.at
   if (schema['patternProperties'] !== undefined)
     return fail(problems, 'bad-name', at, `${quote(key)} is not allowed as a name: use ${words(schema)}`)
-  const known = Object.keys((schema['properties'] ?? {}) as object)
+  const known = Object.keys(schema['properties'] ?? {})
   const opposite =
     known.includes('from') && key === 'to'
       ? 'from'
@@ -174,7 +174,8 @@ function reportChoice(error: ErrorObject, place: Place, problems: Problem[]): vo
 }
 
 function words(schema: Record<string, unknown>): string {
-  return String(schema['patternErrorMessage'] ?? 'another one')
+  const text = schema['patternErrorMessage']
+  return typeof text === 'string' ? text : 'another one'
 }
 
 const wordsByType: Readonly<Record<string, string>> = {

@@ -142,7 +142,7 @@ function inventoryFile(): fc.Arbitrary<object> {
   const groups = Object.fromEntries(groupNames.map((name, index) => [name, group(index, 2)]))
   const special = { all: group(-1, 1), ungrouped: fc.record({ hosts: hosts() }) }
   // Ansible takes an empty file for a mistake.
-  return fc.record({ ...groups, ...special }, { requiredKeys: ['g0'] })
+  return fc.record({ ...groups, ...special }, { requiredKeys: ['all'] })
 }
 
 function group(index: number, levels: number): fc.Arbitrary<object | null> {

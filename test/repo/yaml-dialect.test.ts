@@ -77,7 +77,7 @@ const plain = [
 ]
 
 /** What a scalar is, as both sides can say it. */
-function kindOf(value: unknown): string {
+function kindOf(value: string | number | boolean | null): string {
   if (value === null) return 'null'
   if (typeof value === 'number') return Number.isNaN(value) ? 'number nan' : `number ${value}`
   return `${typeof value} ${String(value)}`

@@ -6,47 +6,44 @@ import { type AddressSet, formatSet, headerFor, isPlainMember, parseSet, sortMem
  * may be referenced is never emptied or recreated, it is swapped. See ipset(8).
  */
 export function stepsFor(changes: readonly Change[]): readonly Step[] {
-  const [leftovers, removed] = split(
-    changes.filter(({ op }) => op === 'remove'),
-    ({ key }) => isTemporary(key),
-  )
+  const debris = changes.filter(({ op, key }) => op === 'remove' && isTemporary(key))
   return [
-    ...restore('widen', [
-      ...leftovers.map(({ key }) => `destroy ${key}`),
-      ...changes.flatMap((change) => widen(change)),
-    ]),
-    ...restore(
-      'narrow',
-      changes.flatMap((change) => narrow(change)),
-    ),
-    ...removed.map(({ key }) => destroy(key)),
+    ...restore('widen', [...debris.map(({ key }) => `destroy ${key}`), ...changes.flatMap(widen)]),
+    ...restore('narrow', changes.flatMap(narrow)),
+    ...removed(changes).filter((name) => !isTemporary(name)).map(destroy),
+    ...restore('cleanup', changes.flatMap(rebuildDebris)),
   ]
 }
 
 /**
  * Back to every `before`, from wherever `stepsFor` stopped: the same moves with the two sides exchanged, since they are
- * absolute (`-exist`, whole sets swapped in), after the debris of a swap that was cut short is out of the way.
+ * absolute (`-exist`, whole sets swapped in), after what a swap or a remake that was cut short left is out of the way.
  */
 export function undoFor(changes: readonly Change[]): readonly Step[] {
   const back = changes.map(inverse)
-  const debris = back.flatMap((change) => {
-    const kind = change.op === 'replace' ? moveOf(change).kind : undefined
-    return kind === 'rebuild' ? [temporary(change.key)] : kind === 'recreate' ? [change.key] : []
-  })
   return [
-    ...debris.map((name): Step => ({ ...destroy(name), phase: 'widen' })),
-    ...restore(
-      'widen',
-      back.flatMap((change) =>
-        isRecreated(change) ? build(change.key, parseSet(change.after)) : widen(change),
-      ),
-    ),
-    ...restore(
-      'narrow',
-      back.flatMap((change) => narrow(change)),
-    ),
-    ...back.filter(({ op }) => op === 'remove').map(({ key }) => destroy(key)),
+    ...back.flatMap(inTheWay).map((name): Step => ({ ...destroy(name), phase: 'widen' })),
+    ...restore('widen', back.flatMap((change) => (isRemade(change) ? build(change.key, change.after) : widen(change)))),
+    ...restore('narrow', back.flatMap(narrow)),
+    ...removed(back).map(destroy),
+    ...restore('cleanup', back.flatMap(rebuildDebris)),
   ]
+}
+
+function removed(changes: readonly Change[]): readonly string[] {
+  return changes.filter(({ op }) => op === 'remove').map(({ key }) => key)
+}
+
+function inTheWay(change: Change): readonly string[] {
+  if (change.op !== 'replace') return []
+  switch (moveOf(change).kind) {
+    case 'members':
+      return []
+    case 'swap':
+      return [temporary(change.key)]
+    case 'remake':
+      return [change.key]
+  }
 }
 
 function inverse(change: Change): Change {
@@ -63,7 +60,7 @@ function inverse(change: Change): Change {
 function widen(change: Change): readonly string[] {
   switch (change.op) {
     case 'add':
-      return build(change.key, parseSet(change.after))
+      return isTemporary(change.key) ? [] : build(change.key, change.after)
     case 'remove':
       return []
     case 'replace': {
@@ -71,10 +68,10 @@ function widen(change: Change): readonly string[] {
       switch (move.kind) {
         case 'members':
           return move.added.map((member) => `add ${change.key} ${member}`)
-        case 'rebuild':
-          return swapIn(change.key, move.wider)
-        case 'recreate':
-          return [`destroy ${change.key}`, ...build(change.key, parseSet(change.after))]
+        case 'swap':
+          return swapIn(change.key, formatSet(move.wider))
+        case 'remake':
+          return [`destroy ${change.key}`, ...build(change.key, change.after)]
       }
     }
   }
@@ -86,9 +83,9 @@ function narrow(change: Change): readonly string[] {
   switch (move.kind) {
     case 'members':
       return move.removed.map((member) => `del ${change.key} ${member}`)
-    case 'rebuild':
-      return formatSet(move.wider) === change.after ? [] : swapIn(change.key, parseSet(change.after))
-    case 'recreate':
+    case 'swap':
+      return formatSet(move.wider) === change.after ? [] : swapIn(change.key, change.after)
+    case 'remake':
       return []
   }
 }
@@ -99,14 +96,14 @@ function narrow(change: Change): readonly string[] {
  */
 type Move =
   | { readonly kind: 'members'; readonly added: readonly string[]; readonly removed: readonly string[] }
-  | { readonly kind: 'rebuild'; readonly wider: AddressSet }
-  | { readonly kind: 'recreate' }
+  | { readonly kind: 'swap'; readonly wider: AddressSet }
+  | { readonly kind: 'remake' }
 
 function moveOf(change: Change & { readonly op: 'replace' }): Move {
   const [before, after] = [parseSet(change.before), parseSet(change.after)]
-  if (typeOf(before.header) !== typeOf(after.header)) return { kind: 'recreate' }
+  if (typeOf(before.header) !== typeOf(after.header)) return { kind: 'remake' }
   if (before.header !== after.header || ![...before.members, ...after.members].every(isPlainMember))
-    return { kind: 'rebuild', wider: wider(before, after) }
+    return { kind: 'swap', wider: wider(before, after) }
   const [old, wanted] = [new Set(before.members), new Set(after.members)]
   return {
     kind: 'members',
@@ -115,8 +112,8 @@ function moveOf(change: Change & { readonly op: 'replace' }): Move {
   }
 }
 
-function isRecreated(change: Change): change is Change & { readonly op: 'replace' } {
-  return change.op === 'replace' && moveOf(change).kind === 'recreate'
+function isRemade(change: Change): change is Change & { readonly op: 'replace' } {
+  return change.op === 'replace' && moveOf(change).kind === 'remake'
 }
 
 function typeOf(header: string): string {
@@ -136,20 +133,25 @@ function sizeOf(header: string): number {
   return Number(/ maxelem (\d+)/.exec(header)?.[1] ?? 65_536)
 }
 
-function build(name: string, { header, members }: AddressSet): readonly string[] {
+function build(name: string, text: string): readonly string[] {
+  const { header, members } = parseSet(text)
   return [`create ${name} ${header}`, ...members.map((member) => `add ${name} ${member}`)]
 }
 
 /** Rules follow the name, so they see the new content at once. A swap needs one type and family on both sides. */
-function swapIn(name: string, set: AddressSet): readonly string[] {
-  return [...build(temporary(name), set), `swap ${temporary(name)} ${name}`, `destroy ${temporary(name)}`]
+function swapIn(name: string, text: string): readonly string[] {
+  return [...build(temporary(name), text), `swap ${temporary(name)} ${name}`, `destroy ${temporary(name)}`]
+}
+
+/** A snapshot may hold what a swap that was cut short left behind; it comes back when no swap can be in its way. */
+function rebuildDebris(change: Change): readonly string[] {
+  return change.op === 'add' && isTemporary(change.key) ? build(change.key, change.after) : []
 }
 
 function temporary(name: string): string {
   return `${name}-tmp`
 }
 
-/** What a swap that was cut short left behind. */
 function isTemporary(name: string): boolean {
   return name.endsWith('-tmp')
 }
@@ -165,8 +167,4 @@ function restore(phase: Step['phase'], lines: readonly string[]): readonly Step[
  */
 function destroy(name: string): Step {
   return { phase: 'cleanup', kind: 'ipset', argv: ['ipset', 'destroy', name], stdin: '', mayFail: true }
-}
-
-function split<T>(list: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
-  return [list.filter(isFirst), list.filter((one) => !isFirst(one))]
 }

@@ -20,6 +20,16 @@ export type Action =
   /** Makes the connection known in the zone of `reg6`. Later actions see the packet as untracked (since Open vSwitch 2.8). */
   | { readonly kind: 'commit' }
 
+/** Goes on in another table, and comes back for the next action. */
+export function resubmit(table: number): Action {
+  return { kind: 'resubmit', table }
+}
+
+/** Sends the packet to a port, unless it came from there. */
+export function output(port: Port): Action {
+  return { kind: 'output', port }
+}
+
 const zone = 'zone=NXM_NX_REG6[0..15]'
 /** OpenFlow 1.2 and later: bit 0x1000 of the field says that there is a tag. */
 const tagPresent = 0x1000

@@ -1,8 +1,8 @@
 import type { Mac } from '../../net/mac.ts'
 import type { Network, Nic } from '../../model/model.ts'
-import type { Action } from './action.ts'
+import { type Action, output, resubmit } from './action.ts'
 import { type BridgePorts, macsOf } from './bridge-ports.ts'
-import type { Flow } from './flow.ts'
+import { type Flow, inTable } from './flow.ts'
 import { type Port, local, named } from './port.ts'
 import { purposes, tables } from './tables.ts'
 
@@ -14,24 +14,15 @@ const classifyPriority = { nic: 40200, other: 40100, unknown: 40000 } as const
  * not there when this was made is dropped, so that a guest plugged in since is not open until the next run.
  */
 export function classifyFlows(bridge: BridgePorts): readonly Flow[] {
-  const table = tables.classify
+  const flow = inTable(tables.classify)
   return [
-    ...bridge.nics.map((nic): Flow => {
-      const actions = [...enter(nic), resubmit(tables.outBase)]
-      const match = { in_port: named(nic.port) }
-      return { table, priority: classifyPriority.nic, id: purposes.plumbing, match, actions }
-    }),
-    ...othersOf(bridge).map((port): Flow => {
-      const actions = [resubmit(tables.arrive)]
-      return {
-        table,
-        priority: classifyPriority.other,
-        id: purposes.plumbing,
-        match: { in_port: port },
-        actions,
-      }
-    }),
-    { table, priority: classifyPriority.unknown, id: purposes.unknownPort, match: {}, actions: [] },
+    ...bridge.nics.map((nic) =>
+      flow(classifyPriority.nic, { in_port: named(nic.port) }, [...enter(nic), resubmit(tables.outBase)]),
+    ),
+    ...othersOf(bridge).map((port) =>
+      flow(classifyPriority.other, { in_port: port }, [resubmit(tables.arrive)]),
+    ),
+    inTable(tables.classify, purposes.unknownPort)(classifyPriority.unknown, {}, []),
   ]
 }
 
@@ -41,7 +32,7 @@ export function classifyFlows(bridge: BridgePorts): readonly Flow[] {
  * delivered by `output` teach it nothing. Open vSwitch leaves out the port a frame came from.
  */
 export function arriveFlows(bridge: BridgePorts): readonly Flow[] {
-  const flow = plumbing(tables.arrive)
+  const flow = inTable(tables.arrive)
   const others = othersOf(bridge).map(output)
   return [
     // From a patch port or an internal port it may be tracked already, in a zone that is not ours.
@@ -62,7 +53,7 @@ export function arriveFlows(bridge: BridgePorts): readonly Flow[] {
 
 /** Frames that a sender's rules accepted, on their way to guests of the same network and bridge. */
 export function deliverFlows(bridge: BridgePorts): readonly Flow[] {
-  const flow = plumbing(tables.deliver)
+  const flow = inTable(tables.deliver)
   // Same zone: what conntrack said on the way out holds on the way in, without another look.
   const receiveHere = (nic: Nic): readonly Action[] => [
     { kind: 'set-nic', port: named(nic.port) },
@@ -88,7 +79,7 @@ export function deliverFlows(bridge: BridgePorts): readonly Flow[] {
 
 /** Frames that leave for ports of no guest, tagged as their network is there. A new connection becomes known first. */
 export function leaveFlows(bridge: BridgePorts): readonly Flow[] {
-  const flow = plumbing(tables.leave)
+  const flow = inTable(tables.leave)
   const commit: readonly Action[] = [{ kind: 'commit' }, resubmit(tables.leave)]
   const away = [...bridge.uplinks, ...bridge.unmanaged].map((name) => output(named(name)))
   const toHost = bridge.localMac === undefined ? [output(local)] : []
@@ -111,16 +102,6 @@ function othersOf(bridge: BridgePorts): readonly Port[] {
   return [...[...bridge.uplinks, ...bridge.unmanaged].map(named), local]
 }
 
-function plumbing(table: number) {
-  return (priority: number, match: Flow['match'], actions: readonly Action[]): Flow => ({
-    table,
-    priority,
-    id: purposes.plumbing,
-    match,
-    actions,
-  })
-}
-
 /** Puts a NIC and its network into focus. */
 function enter(nic: Nic): readonly Action[] {
   return [
@@ -131,14 +112,6 @@ function enter(nic: Nic): readonly Action[] {
 
 function receive(nic: Nic): readonly Action[] {
   return [...enter(nic), resubmit(tables.inBase)]
-}
-
-function resubmit(table: number): Action {
-  return { kind: 'resubmit', table }
-}
-
-function output(port: Port): Action {
-  return { kind: 'output', port }
 }
 
 function tag(network: Network): readonly Action[] {

@@ -1,7 +1,7 @@
 import { type Action, formatActions, parseActions } from './action.ts'
 import { type Match, formatMatch, parseMatch } from './match.ts'
 import type { Port, PortMapping } from './port.ts'
-import { cookieMagic } from './tables.ts'
+import { cookieMagic, purposes } from './tables.ts'
 
 /** One OpenFlow flow of ours. */
 export interface Flow {
@@ -12,6 +12,14 @@ export interface Flow {
   readonly match: Match
   /** None drops the packet. */
   readonly actions: readonly Action[]
+}
+
+/** Makes flows of one table with one cookie. */
+export function inTable(
+  table: number,
+  id: string = purposes.plumbing,
+): (priority: number, match: Match, actions: readonly Action[]) => Flow {
+  return (priority, match, actions) => ({ table, priority, id, match, actions })
 }
 
 /** A flow as text, cut where key and text of a state are cut. Not necessarily understood. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,11 +33,9 @@ export interface TestHost {
   delete(): void
 }
 
-let count = 0
-
 /** `iptables` decides which back end the plain names mean on this host. */
 export function createHost(iptables: 'nft' | 'legacy' = 'nft'): TestHost {
-  const namespace = createNamespace(`gwk${process.pid}-${count++}`)
+  const namespace = createNamespace(`gwk${process.pid}-${randomBytes(4).toString('hex')}`)
   const directory = mkdtempSync(join(tmpdir(), 'gitwall-tools-'))
   for (const tool of ['iptables', 'ip6tables'])
     for (const suffix of ['', '-save', '-restore'])

@@ -8,7 +8,8 @@ import type { HostModel } from '../../../src/model/model.ts'
 import { type TestHost, createHost, noFacts } from './host.ts'
 import { hostModel } from './models.ts'
 
-const runs = { numRuns: 12 }
+const runs = { numRuns: 8 }
+const undoRuns = { numRuns: 4 }
 
 /** Docker-like chains, a comment with quotes, an option of each sort, and a rule written by nft itself. */
 const foreign = `*filter
@@ -82,7 +83,7 @@ describe.each(['nft', 'legacy'] as const)('iptables on the %s back end', (backen
         }
         expect(foreignRules()).toBe(foreignBefore)
       }),
-      runs,
+      undoRuns,
     )
   })
 
