@@ -9,6 +9,8 @@ export type Action =
   | { readonly kind: 'resubmit'; readonly table: number }
   | { readonly kind: 'set-nic'; readonly port: Port }
   | { readonly kind: 'set-network'; readonly network: number }
+  /** Sets `reg7`: the sender may offer DHCP. */
+  | { readonly kind: 'offer-dhcp' }
   /** Bits of `reg8`–`reg11` (`xxreg2`) or `reg12`–`reg15` (`xxreg3`), all 128 at once. */
   | { readonly kind: 'set-members'; readonly half: 2 | 3; readonly bits: bigint }
   | { readonly kind: 'push-vlan' }
@@ -59,6 +61,8 @@ function formatAction(action: Action): string {
       return `set_field:${formatRegisterPort(action.port)}->reg5`
     case 'set-network':
       return `set_field:0x${action.network.toString(16)}->reg6`
+    case 'offer-dhcp':
+      return 'set_field:0x1->reg7'
     case 'set-members':
       return `set_field:${action.bits === 0n ? '0' : `0x${action.bits.toString(16)}`}->xxreg${action.half}`
     case 'push-vlan':
@@ -105,6 +109,8 @@ function parseSetField(value: string, field: string): Action | undefined {
   switch (field) {
     case 'reg6':
       return { kind: 'set-network', network: Number(value) }
+    case 'reg7':
+      return { kind: 'offer-dhcp' }
     case 'xxreg2':
       return { kind: 'set-members', half: 2, bits: BigInt(value) }
     case 'xxreg3':

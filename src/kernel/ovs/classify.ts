@@ -17,7 +17,11 @@ export function classifyFlows(bridge: BridgePorts): readonly Flow[] {
   const flow = inTable(tables.classify)
   return [
     ...bridge.nics.map((nic) =>
-      flow(classifyPriority.nic, { in_port: named(nic.port) }, [...enter(nic), resubmit(tables.outBase)]),
+      flow(classifyPriority.nic, { in_port: named(nic.port) }, [
+        ...enter(nic),
+        ...(nic.dhcpServer || !nic.antispoof ? [{ kind: 'offer-dhcp' } as const] : []),
+        resubmit(tables.outBase),
+      ]),
     ),
     ...othersOf(bridge).map((port) =>
       flow(classifyPriority.other, { in_port: port }, [resubmit(tables.arrive)]),

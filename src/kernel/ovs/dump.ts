@@ -5,7 +5,7 @@ import { type PortMapping, numbersToNames } from './port.ts'
 import { cookieFilter, cookieMagic } from './tables.ts'
 
 const ofctl = 'ovs-ofctl --timeout=60'
-const arguments_ = `--no-names --no-stats dump-flows "$bridge" cookie=${cookieFilter}`
+const dumpOurs = `--no-names --no-stats dump-flows "$bridge" cookie=${cookieFilter}`
 
 /**
  * Prints a line `bridge NAME` for each bridge, and below it its flows with our cookie, sorted, since the switch dumps them in
@@ -22,10 +22,10 @@ export LC_ALL
 bridges=$(ovs-vsctl --timeout=10 list-br) || exit 1
 [ -n "$bridges" ] || exit 0
 printf '%s\\n' "$bridges" | while IFS= read -r bridge; do
-  if flows=$(${ofctl} -O OpenFlow14 ${arguments_} 2>&1); then :
+  if flows=$(${ofctl} -O OpenFlow14 ${dumpOurs} 2>&1); then :
   elif protocols=$(ovs-vsctl --timeout=10 get bridge "$bridge" protocols) && [ "$protocols" != '[]' ] &&
     [ "\${protocols#*OpenFlow14}" = "$protocols" ]; then
-    flows=$(${ofctl} -O OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow15 ${arguments_} 2>&1) || {
+    flows=$(${ofctl} -O OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow15 ${dumpOurs} 2>&1) || {
       printf 'bridge %s: %s\\n' "$bridge" "$flows" >&2
       exit 1
     }

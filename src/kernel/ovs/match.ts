@@ -46,6 +46,8 @@ export interface Match {
   readonly nic?: Port
   /** `reg6`: number of the network, which is its conntrack zone. */
   readonly network?: number
+  /** `reg7`: `false` is zero, see the action `offer-dhcp`. */
+  readonly offersDhcp?: false
   /** Bit 0–255 of `reg8`–`reg15` that is set when the peer's address is in a list. */
   readonly member?: number
   readonly in_port?: Port
@@ -86,13 +88,18 @@ const spellings: { readonly [Field in keyof Fields]: Spelling<Fields[Field]> } =
   protocol: { format: String, parse: (name) => protocols.find((protocol) => protocol === name) },
   nic: simple('reg5', formatRegisterPort, parseRegisterPort),
   network: simple('reg6', hex, parseHex),
+  offersDhcp: simple(
+    'reg7',
+    () => '0',
+    (text) => (text === '0' ? false : undefined),
+  ),
   member: { format: formatMember, parse: parseMember },
   in_port: simple('in_port', formatPort, parsePort),
   vlan: { format: formatVlan, parse: parseVlan },
   dl_src: mac('dl_src'),
   dl_dst: simple(
     'dl_dst',
-    (value) => (value === 'group' || value === 'reserved' ? macKinds[value] : value),
+    (value) => (isMacKind(value) ? macKinds[value] : value),
     (text) => (text === macKinds.group ? 'group' : text === macKinds.reserved ? 'reserved' : parseMac(text)),
   ),
   nw_src: prefix('nw_src'),
@@ -122,8 +129,9 @@ export function formatMatch(match: Match): string {
     .join(',')
 }
 
-function token<Field extends keyof Match>(field: Field, match: Match): string {
-  return spellings[field].format(match[field] as Fields[Field])
+function token(field: keyof Match, match: Match): string {
+  const spelling = spellings[field] as Spelling<unknown>
+  return spelling.format(match[field])
 }
 
 /** Reads what `formatMatch` writes, with names or numbers of ports. `undefined` when there is anything else in it (invariant 2). */
@@ -142,9 +150,14 @@ export function parseMatch(text: string): Match | undefined {
 function fieldNamed(name: string): keyof Match | undefined {
   if (name === 'reg5') return 'nic'
   if (name === 'reg6') return 'network'
+  if (name === 'reg7') return 'offersDhcp'
   if (name === 'dl_vlan' || name === 'vlan_tci') return 'vlan'
   if (/^reg\d+$/.test(name)) return 'member'
   return protocols.some((protocol) => protocol === name) ? 'protocol' : fields.find((field) => field === name)
+}
+
+function isMacKind(value: Fields['dl_dst']): value is keyof typeof macKinds {
+  return value === 'group' || value === 'reserved'
 }
 
 /** Fields that match addresses of `prefix`; none when that is every address, which ovs-ofctl leaves out. */

@@ -1,6 +1,5 @@
 import { type Family, familyOf } from '../../net/address.ts'
 import type { Mac } from '../../net/mac.ts'
-import type { PortMask } from '../../net/port.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Nic, SourcePair } from '../../model/model.ts'
 import { type Action, resubmit } from './action.ts'
@@ -8,28 +7,21 @@ import { type BridgePorts, macsOf } from './bridge-ports.ts'
 import { type Flow, inTable } from './flow.ts'
 import { type Match, addressIn } from './match.ts'
 import { named } from './port.ts'
+import {
+  dhcp6Reply,
+  dhcp6Request,
+  dhcpReply,
+  dhcpRequest,
+  icmp6,
+  icmp6Types,
+  linkLocalPrefix,
+  neighbour,
+  noOption,
+  unspecified4,
+  unspecified6,
+} from './packets.ts'
+import { stateFlows } from './state-flows.ts'
 import { purposes, tables } from './tables.ts'
-
-/** ICMPv6 types: RFC 2710, 3810 (multicast listeners), 4861 (neighbours and routers). */
-const icmp6Type = {
-  listenerReports: [131, 132, 143],
-  routerSolicitation: 133,
-  routerAdvertisement: 134,
-  neighbourSolicitation: 135,
-  neighbourAdvertisement: 136,
-  redirect: 137,
-} as const
-
-const anyPrefix = { unspecified4: '0.0.0.0/32' as Prefix, unspecified6: '::/128' as Prefix }
-const linkLocalPrefix = 'fe80::/10' as Prefix
-/** What `nd_sll` and `nd_tll` are when the packet has no such option; see ovs-fields(7). */
-const noOption = '00:00:00:00:00:00' as Mac
-
-/** DHCP and DHCPv6 of clients, and of servers: RFC 2131, 8415. */
-const dhcpRequest: Match = { protocol: 'udp', tp_src: exactly(68), tp_dst: exactly(67) }
-const dhcp6Request: Match = { protocol: 'udp6', tp_src: exactly(546), tp_dst: exactly(547) }
-const dhcpReply: Match = { protocol: 'udp', tp_src: exactly(67), tp_dst: exactly(68) }
-const dhcp6Reply: Match = { protocol: 'udp6', tp_src: exactly(547), tp_dst: exactly(546) }
 
 /**
  * What a guest sends, before anything else is asked: everything it claims must be its own. Claims of one kind of packet (sender
@@ -42,31 +34,31 @@ export function outBaseFlows(bridge: BridgePorts): readonly Flow[] {
   const unoffered = inTable(tables.outBase, purposes.unoffered)
   const toNeighbour = [resubmit(tables.outNeighbour)]
   const toSource = [resubmit(tables.outSource)]
-  const solicitation = neighbour(icmp6Type.neighbourSolicitation)
-  const advertisement = neighbour(icmp6Type.neighbourAdvertisement)
+  const solicitation = neighbour(icmp6Types.neighbourSolicitation)
+  const advertisement = neighbour(icmp6Types.neighbourAdvertisement)
   return [
     // From a guest behind an internal port it may be tracked already, in a zone that is not ours.
     flow(400, { ct_state: '+trk' }, [{ kind: 'ct-clear' }, resubmit(tables.outBase)]),
     spoofed(390, { vlan: 'tagged' }, []),
     spoofed(390, { dl_dst: 'reserved' }, []),
     ...bridge.nics.flatMap((nic) => (nic.antispoof ? ownBaseFlows(nic) : [trusted(nic)])),
-    unoffered(300, dhcpReply, []),
-    unoffered(300, dhcp6Reply, []),
-    unoffered(300, icmp6(icmp6Type.routerAdvertisement), []),
-    unoffered(300, icmp6(icmp6Type.redirect), []),
+    unoffered(300, { offersDhcp: false, ...dhcpReply }, []),
+    unoffered(300, { offersDhcp: false, ...dhcp6Reply }, []),
+    unoffered(300, icmp6(icmp6Types.routerAdvertisement), []),
+    unoffered(300, icmp6(icmp6Types.redirect), []),
     // Duplicate address detection has no option: RFC 4861, 4.3.
-    flow(290, { ...solicitation, ipv6_src: anyPrefix.unspecified6, nd_sll: noOption }, toNeighbour),
-    spoofed(285, { ...icmp6(icmp6Type.neighbourSolicitation), ipv6_src: anyPrefix.unspecified6 }, []),
+    flow(290, { ...solicitation, ipv6_src: unspecified6, nd_sll: noOption }, toNeighbour),
+    spoofed(285, { ...icmp6(icmp6Types.neighbourSolicitation), ipv6_src: unspecified6 }, []),
     flow(280, { ...solicitation, nd_sll: noOption }, toSource),
     flow(280, { ...advertisement, nd_tll: noOption }, toNeighbour),
-    flow(280, neighbour(icmp6Type.routerSolicitation), toSource),
-    ...icmp6Type.listenerReports.map((type) =>
-      flow(280, { ...icmp6(type), ipv6_src: anyPrefix.unspecified6 }, toSource),
+    flow(280, neighbour(icmp6Types.routerSolicitation), toSource),
+    ...icmp6Types.listenerReports.map((type) =>
+      flow(280, { ...icmp6(type), ipv6_src: unspecified6 }, toSource),
     ),
-    spoofed(270, icmp6(icmp6Type.neighbourSolicitation), []),
-    spoofed(270, icmp6(icmp6Type.neighbourAdvertisement), []),
-    spoofed(270, icmp6(icmp6Type.routerSolicitation), []),
-    spoofed(250, { protocol: 'ipv6', ipv6_src: anyPrefix.unspecified6 }, []),
+    spoofed(270, icmp6(icmp6Types.neighbourSolicitation), []),
+    spoofed(270, icmp6(icmp6Types.neighbourAdvertisement), []),
+    spoofed(270, icmp6(icmp6Types.routerSolicitation), []),
+    spoofed(250, { protocol: 'ipv6', ipv6_src: unspecified6 }, []),
     flow(100, { protocol: 'ip' }, toSource),
     flow(100, { protocol: 'ipv6' }, toSource),
     // Other types of frames, and ARP with claims that are not the sender's.
@@ -85,11 +77,8 @@ function ownBaseFlows(nic: Nic): readonly Flow[] {
   const toSource = [resubmit(tables.outSource)]
   const toTrack = [resubmit(tables.outTrack)]
   return [
-    ...(nic.dhcpServer
-      ? [flow(310, { ...own, ...dhcpReply }, toSource), flow(310, { ...own, ...dhcp6Reply }, toSource)]
-      : []),
     ...(nic.routerAdvertisements
-      ? [icmp6Type.routerAdvertisement, icmp6Type.redirect].map((type) =>
+      ? [icmp6Types.routerAdvertisement, icmp6Types.redirect].map((type) =>
           flow(310, { ...own, ...neighbour(type) }, toSource),
         )
       : []),
@@ -101,7 +90,7 @@ function ownBaseFlows(nic: Nic): readonly Flow[] {
       // Probe for a duplicate address: RFC 5227, 2.1.1.
       flow(
         200,
-        { ...own, protocol: 'arp', dl_src: mac, arp_sha: mac, arp_op: 1, arp_spa: anyPrefix.unspecified4 },
+        { ...own, protocol: 'arp', dl_src: mac, arp_sha: mac, arp_op: 1, arp_spa: unspecified4 },
         toTrack,
       ),
     ),
@@ -111,10 +100,10 @@ function ownBaseFlows(nic: Nic): readonly Flow[] {
     ...macsOfFamily(nic, 6).flatMap((mac) => [
       flow(
         280,
-        { ...own, ...neighbour(icmp6Type.neighbourSolicitation), dl_src: mac, nd_sll: mac },
+        { ...own, ...neighbour(icmp6Types.neighbourSolicitation), dl_src: mac, nd_sll: mac },
         toSource,
       ),
-      flow(280, { ...own, ...neighbour(icmp6Type.neighbourAdvertisement), dl_src: mac, nd_tll: mac }, [
+      flow(280, { ...own, ...neighbour(icmp6Types.neighbourAdvertisement), dl_src: mac, nd_tll: mac }, [
         resubmit(tables.outNeighbour),
       ]),
     ]),
@@ -128,12 +117,10 @@ export function outNeighbourFlows(bridge: BridgePorts): readonly Flow[] {
   return [
     ...checked.flatMap((nic) =>
       pairsOf(nic, 6).flatMap(({ mac, prefix }) =>
-        [icmp6Type.neighbourSolicitation, icmp6Type.neighbourAdvertisement].map((type) =>
-          flow(
-            200,
-            { nic: named(nic.port), ...neighbour(type), dl_src: mac, ...targetIn(prefix) },
-            [resubmit(tables.outSource)],
-          ),
+        [icmp6Types.neighbourSolicitation, icmp6Types.neighbourAdvertisement].map((type) =>
+          flow(200, { nic: named(nic.port), ...neighbour(type), dl_src: mac, ...targetIn(prefix) }, [
+            resubmit(tables.outSource),
+          ]),
         ),
       ),
     ),
@@ -154,17 +141,13 @@ export function outSourceFlows(bridge: BridgePorts): readonly Flow[] {
           flow(200, { ...own, protocol: 'ip', dl_src: mac, ...addressIn('nw_src', prefix) }, toTrack),
         ),
         ...macsOfFamily(nic, 4).map((mac) =>
-          flow(200, { ...own, ...dhcpRequest, dl_src: mac, nw_src: anyPrefix.unspecified4 }, toTrack),
+          flow(200, { ...own, ...dhcpRequest, dl_src: mac, nw_src: unspecified4 }, toTrack),
         ),
         ...pairsOf(nic, 6).map(({ mac, prefix }) =>
           flow(200, { ...own, protocol: 'ipv6', dl_src: mac, ...addressIn('ipv6_src', prefix) }, toTrack),
         ),
         ...macsOfFamily(nic, 6).map((mac) =>
-          flow(
-            200,
-            { ...own, protocol: 'ipv6', dl_src: mac, ipv6_src: anyPrefix.unspecified6 },
-            toTrack,
-          ),
+          flow(200, { ...own, protocol: 'ipv6', dl_src: mac, ipv6_src: unspecified6 }, toTrack),
         ),
       ]
     }),
@@ -181,7 +164,14 @@ export function outTrackFlows(): readonly Flow[] {
   const toDeliver = [resubmit(tables.deliver)]
   const toState: readonly Action[] = [{ kind: 'track', table: tables.outState }]
   return [
-    ...[...icmp6Type.listenerReports, 133, 134, 135, 136, 137].map((type) => flow(200, icmp6(type), toDeliver)),
+    ...[
+      ...icmp6Types.listenerReports,
+      icmp6Types.routerSolicitation,
+      icmp6Types.routerAdvertisement,
+      icmp6Types.neighbourSolicitation,
+      icmp6Types.neighbourAdvertisement,
+      icmp6Types.redirect,
+    ].map((type) => flow(200, icmp6(type), toDeliver)),
     flow(200, dhcpRequest, toDeliver),
     flow(200, { ...dhcp6Request, ipv6_src: linkLocalPrefix }, toDeliver),
     flow(100, { protocol: 'ip' }, toState),
@@ -190,17 +180,31 @@ export function outTrackFlows(): readonly Flow[] {
   ]
 }
 
-function icmp6(type: number): Match {
-  return { protocol: 'icmp6', icmp_type: type }
+/** What conntrack said of a packet that a guest sends, and what only shows when its fragments are together. */
+export function outStateFlows(bridge: BridgePorts): readonly Flow[] {
+  const flow = inTable(tables.outState)
+  const toDeliver = [resubmit(tables.deliver)]
+  const unfiltered = bridge.nics.filter((nic) => nic.outbound.kind === 'unfiltered')
+  return [
+    ...guardsAgainstFragments(),
+    ...unfiltered.map((nic) => flow(310, { nic: named(nic.port) }, toDeliver)),
+    ...stateFlows(tables.outState, toDeliver),
+    flow(0, {}, [resubmit(tables.outMembers)]),
+  ]
 }
 
-/** Neighbour discovery that no router forwarded: RFC 4861, 7.1. Without code 0 there are no target and options to match. */
-function neighbour(type: number): Match {
-  return { ...icmp6(type), icmp_code: 0, nw_ttl: 255 }
-}
-
-function exactly(port: number): PortMask {
-  return { value: port, mask: 0xffff }
+/**
+ * `outBase` sees no transport header in a fragment. Behind `ct` the datapath of the kernel shows the packet as a whole;
+ * neighbour discovery in fragments, which RFC 6980 forbids, is invalid to conntrack in either datapath. Not covered: DHCP
+ * replies in fragments through the userspace datapath, which goes on with the fragments.
+ */
+function guardsAgainstFragments(): readonly Flow[] {
+  const unoffered = inTable(tables.outState, purposes.unoffered)
+  return [
+    unoffered(330, { offersDhcp: false, ...dhcpReply }, []),
+    unoffered(330, { offersDhcp: false, ...dhcp6Reply }, []),
+    inTable(tables.outState, purposes.invalid)(320, { ct_state: '+inv+trk', protocol: 'icmp6' }, []),
+  ]
 }
 
 function pairsOf(nic: Nic, family: Family): readonly SourcePair[] {

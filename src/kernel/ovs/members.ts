@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { type Family, familyOf } from '../../net/address.ts'
+import { type Prefix, maskHostBits, ofFamily, prefixAddress, prefixBits } from '../../net/prefix.ts'
+import type { AddressList, Direction, Nic } from '../../model/model.ts'
+import { type Action, resubmit } from './action.ts'
+import { type Flow, inTable } from './flow.ts'
+import { addressIn } from './match.ts'
+import { tables } from './tables.ts'
+
+/** Bits in `reg8`–`reg15`. */
+const memberBits = 256
+
+/**
+ * Which bit stands for which list, in one direction on one bridge. A bit rather than a conjunction: flows are members plus
+ * rules, lists may overlap as they like, and each rule keeps its own counters.
+ */
+export interface Membership {
+  /** By name of the list. Lists that are matched inline, or match nobody, have none. */
+  readonly bitByList: ReadonlyMap<string, number>
+  /** Prefixes of all those lists → the bits of every list that holds all of the prefix, ascending. */
+  readonly bitsByPrefix: ReadonlyMap<Prefix, readonly number[]>
+}
+
+/** Membership for the rules of `nics` in one direction. Throws when there are more lists than bits. */
+export function membershipOf(nics: readonly Nic[], direction: Direction): Membership {
+  const lists = listsOf(nics, direction)
+  const bitByList = assignBits(lists.map((list) => list.name))
+  return { bitByList, bitsByPrefix: bitsByPrefix(lists, bitByList) }
+}
+
+/** A list of at most one prefix in a family is matched by the rule itself. */
+export function isInline(list: AddressList, family: Family): boolean {
+  return ofFamily(list.prefixes, family).length <= 1
+}
+
+/** The field that holds the peer's address: the source of what comes in, the destination of what goes out. */
+export function peerField(
+  direction: Direction,
+  family: Family,
+): 'nw_src' | 'nw_dst' | 'ipv6_src' | 'ipv6_dst' {
+  if (direction === 'inbound') return family === 4 ? 'nw_src' : 'ipv6_src'
+  return family === 4 ? 'nw_dst' : 'ipv6_dst'
+}
+
+/** The two tables of a direction. */
+const tablesOf = {
+  inbound: { members: tables.inMembers, rules: tables.inRules },
+  outbound: { members: tables.outMembers, rules: tables.outRules },
+} as const
+
+/** Looks the peer's address up in all lists at once, longest prefix first. Every flow sets all bits: those of another direction or NIC are still there. */
+export function memberFlows(membership: Membership, direction: Direction): readonly Flow[] {
+  const { members, rules } = tablesOf[direction]
+  const clear = membership.bitsByPrefix.size === 0 ? [] : setMembers([])
+  return [
+    ...[...membership.bitsByPrefix].map(([prefix, bits]) => memberFlow(prefix, bits, direction)),
+    inTable(members)(0, {}, [...clear, resubmit(rules)]),
+  ]
+}
+
+/** The flow of one prefix of `bitsByPrefix`. */
+export function memberFlow(prefix: Prefix, bits: readonly number[], direction: Direction): Flow {
+  const { members, rules } = tablesOf[direction]
+  const family = familyOf(prefix)
+  return inTable(members)(
+    100 + prefixBits(prefix),
+    { protocol: family === 4 ? 'ip' : 'ipv6', ...addressIn(peerField(direction, family), prefix) },
+    [...setMembers(bits), resubmit(rules)],
+  )
+}
+
+/** `xxreg2` is `reg8` to `reg11`, the first being the most significant; see ovs-fields(7). */
+function setMembers(bits: readonly number[]): readonly Action[] {
+  return ([2, 3] as const).map((half) => {
+    const first = (half - 2) * 128
+    const inHalf = bits.filter((bit) => bit >= first && bit < first + 128).map((bit) => bit - first)
+    const value = inHalf.reduce(
+      (sum, bit) => sum | (1n << BigInt(96 - 32 * Math.floor(bit / 32) + (bit % 32))),
+      0n,
+    )
+    return { kind: 'set-members', half, bits: value }
+  })
+}
+
+/** Lists that some rule needs a bit for, each once. */
+function listsOf(nics: readonly Nic[], direction: Direction): readonly AddressList[] {
+  const byName = new Map<string, AddressList>()
+  for (const nic of nics)
+    for (const { peer } of nic[direction].rules)
+      if (peer !== 'any' && !(isInline(peer, 4) && isInline(peer, 6))) byName.set(peer.name, peer)
+  return [...byName.values()]
+}
+
+/**
+ * A list's bit comes from its name alone, but for collisions: then the next free one, in the order of the hashes. So a new list
+ * rarely moves another, which would rewrite the flows of all its members.
+ */
+function assignBits(names: readonly string[]): ReadonlyMap<string, number> {
+  if (names.length > memberBits)
+    throw new Error(
+      `one bridge can tell ${memberBits} address lists apart in one direction, and its rules name ${names.length}: ` +
+        'join groups or sets that the same rules name',
+    )
+  const hashed = names
+    .map((name) => ({ name, hash: createHash('sha256').update(`list\n${name}`).digest('hex') }))
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1))
+  const bitByList = new Map<string, number>()
+  const taken = new Set<number>()
+  for (const { name, hash } of hashed) {
+    let bit = Number.parseInt(hash.slice(0, 8), 16) % memberBits
+    while (taken.has(bit)) bit = (bit + 1) % memberBits
+    taken.add(bit)
+    bitByList.set(name, bit)
+  }
+  return bitByList
+}
+
+function bitsByPrefix(
+  lists: readonly AddressList[],
+  bitByList: ReadonlyMap<string, number>,
+): ReadonlyMap<Prefix, readonly number[]> {
+  const own = new Map<Prefix, number[]>()
+  for (const list of lists)
+    for (const family of [4, 6] as const)
+      if (!isInline(list, family))
+        for (const prefix of ofFamily(list.prefixes, family)) {
+          const bits = own.get(prefix) ?? []
+          bits.push(bitByList.get(list.name) as number)
+          own.set(prefix, bits)
+        }
+  const lengths = [...new Set([...own.keys()].map(prefixBits))]
+  return new Map(
+    [...own.keys()].sort().map((prefix) => {
+      const around = lengths.filter((length) => length <= prefixBits(prefix))
+      const bits = around.flatMap((length) => own.get(widened(prefix, length)) ?? [])
+      return [prefix, bits.sort((a, b) => a - b)]
+    }),
+  )
+}
+
+/** The prefix of `length` bits that holds `prefix`. */
+function widened(prefix: Prefix, length: number): Prefix {
+  return maskHostBits(`${prefixAddress(prefix)}/${length}`) as Prefix
+}
