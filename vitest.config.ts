@@ -27,13 +27,14 @@ export default defineConfig({
         },
       },
       {
-        // A lab holds the network namespace of the run: one file at a time.
+        // A lab holds the network namespace of the run: one file at a time, after all others, so that packets have the machine.
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: ['test/global-setup.ts'],
           pool: 'forks',
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -4,7 +4,7 @@ import { type Namespace, runCommand, runOrThrow } from './namespace.ts'
 import type { OpenVSwitch } from './openvswitch.ts'
 
 /** The controller's own address; every host's management address is in the same /24. */
-export const controllerAddress = '192.0.2.1'
+const controllerAddress = '192.0.2.1'
 
 /** The bridge in the controller's namespace that the hosts' `mgmt0` lead to. */
 const managementBridge = 'gwmgmt0'

@@ -125,8 +125,8 @@ function readRule(
   }
 }
 
-/** Names travel to reports, not to hosts; they must be one printable line. */
-function checkName(name: string, at: Source, problems: Problem[]): boolean {
+/** Names of rules and tests stand in reports: they must be one line. */
+export function checkName(name: string, at: Source, problems: Problem[]): boolean {
   if (/^\S(.*\S)?$/.test(name)) return true
   fail(problems, 'bad-name', at, `name ${quote(name)}: write one line without spaces around it`)
   return false

@@ -16,8 +16,8 @@ export type VariableFiles = ReadonlyMap<string, readonly string[]>
 /** Ansible's order of preference, when `web.yml` and `web.yaml` stand side by side. */
 const yamlExtensions = ['.yml', '.yaml', '.json']
 
-/** Names that Ansible leaves out of a directory of inventories (INVENTORY_IGNORE_EXTS), without `.ini` and `.cfg`. */
-const ignored = /^\.|(\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.retry)$/
+/** Names that Ansible leaves out of a directory of inventories (INVENTORY_IGNORE_EXTS), but for `.ini`. */
+const ignored = /^\.|(\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$/
 
 /** Sorts the paths of a repository. What Ansible would read and we cannot is a mistake: silence would lose hosts. */
 export function inventoryFiles(paths: Iterable<string>, problems: Problem[]): InventoryFiles {

@@ -4,7 +4,7 @@ import type { Problem, Source } from './problem.ts'
 import { quote } from './quote.ts'
 
 /** Group memberships of a whole inventory, inherited ones included. */
-const maxMemberships = 5_000_000
+const maxMemberships = 2_000_000
 
 export interface Membership {
   /** Every group → direct and inherited members, in the order of the inventory. */

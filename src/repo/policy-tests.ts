@@ -1,5 +1,5 @@
 import { fail } from './collect.ts'
-import type { PolicyContext } from './firewalls.ts'
+import { type PolicyContext, checkName } from './firewalls.ts'
 import { readPeer } from './peer.ts'
 import type { Problem } from './problem.ts'
 import { quote } from './quote.ts'
@@ -17,6 +17,7 @@ export function readTest(node: Node, context: PolicyContext, problems: Problem[]
   const expect = textOf(child(node, 'expect'))
   if (name === undefined || from === undefined || to === undefined || service === undefined) return undefined
   if (expect !== 'allow' && expect !== 'deny') return undefined
+  if (!checkName(name, child(node, 'name')?.at ?? node.at, problems)) return undefined
   return { name, from, to, service, expect, source: node.at }
 }
 

@@ -397,7 +397,8 @@ function protocolOf(frame: Uint8Array): number | undefined {
 
 // -- other labs ------------------------------------------------------------------------------------------------------
 
-const labCommand = [process.execPath, '--import', 'tsx', 'test/lab/lab-process.ts']
+const labProgram = fileURLToPath(new URL('./lab-process.ts', import.meta.url))
+const labCommand = [process.execPath, '--import', 'tsx', labProgram]
 
 let controllers = 0
 

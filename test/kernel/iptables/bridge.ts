@@ -24,6 +24,8 @@ export interface Probe {
   readonly to: string
   readonly port?: number
   readonly from?: string
+  /** Default 0.5. */
+  readonly patienceSeconds?: number
 }
 
 /** A hypervisor with a Linux bridge, guests, and an outside behind its uplink; all real but for the guests being namespaces. */
@@ -38,8 +40,8 @@ export interface TestBridge {
   readonly outside: Node
   /** What became of each probe, all of them tried at once. */
   try(node: Node, probes: readonly Probe[]): readonly ('passed' | 'refused' | 'silent')[]
-  /** Sends `frames` (hex) out of `from` and gives back those that reached `to`. */
-  forge(from: Node, to: Node, frames: readonly string[]): Promise<readonly string[]>
+  /** Sends `frames` (hex) out of `from` and gives back those of `awaited` that reached `to`. */
+  forge(from: Node, to: Node, frames: readonly string[], awaited?: readonly string[]): Promise<readonly string[]>
   start(node: Node, args: readonly string[]): ChildProcess
   delete(): void
 }
@@ -99,13 +101,13 @@ export async function createBridge(iptables: 'nft' | 'legacy'): Promise<TestBrid
     stray,
     outside,
     try: (node, probes) => JSON.parse(node.namespace.must(['python3', script, 'try'], JSON.stringify(probes))) as never,
-    async forge(from, to, frames) {
+    async forge(from, to, frames, awaited = frames) {
       const sniffer = start(to.namespace, ['sniff', '0.6'])
       const output = outputOf(sniffer)
       await said(sniffer, 'ready')
       from.namespace.must(['python3', script, 'forge'], frames.join('\n'))
       const seen = await output
-      return frames.filter((frame) => seen.includes(frame))
+      return awaited.filter((frame) => seen.includes(frame))
     },
     start: (node, args) => start(node.namespace, args),
     delete: stopAll,

@@ -6,7 +6,7 @@ stream ADDRESS SECONDS     prints a line for every message that arrives from the
 forge                      reads frames in hex, one a line, and sends them out of eth0
 sniff SECONDS              prints "ready", then every frame that arrives at eth0, in hex
 """
-import asyncio, json, socket, sys, time
+import asyncio, json, socket, struct, sys, time
 
 TCP = [22, 80, 81, 443, 5432, 8443]
 UDP = [53, 123]
@@ -55,18 +55,38 @@ async def serve(seconds):
     await asyncio.sleep(seconds)
 
 
+async def ping(target):
+    v6 = ":" in target
+    protocol = socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP
+    sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_RAW, protocol)
+    sock.setblocking(False)
+    request, reply, ident = (128, 129, 0x4777) if v6 else (8, 0, 0x4777)
+    body = struct.pack("!BBHHH", request, 0, 0, ident, 1)
+    if not v6:
+        body = struct.pack("!BBHHH", request, 0, 0xffff - ((request << 8) + ident + 1) % 0xffff, ident, 1)
+    loop, end = asyncio.get_running_loop(), time.time() + PATIENCE
+    sock.sendto(body, (target, 0))
+    while time.time() < end:
+        try:
+            data, sender = await asyncio.wait_for(loop.sock_recvfrom(sock, 200), end - time.time())
+        except (OSError, asyncio.TimeoutError):
+            break
+        if data[0 if v6 else 20] == reply and sender[0] == target:
+            return "passed"
+    return "silent"
+
+
 async def try_one(probe):
     kind, target, source = probe["kind"], probe["to"], probe.get("from")
+    patience = probe.get("patienceSeconds", PATIENCE)
     if kind == "ping":
-        args = ["ping", "-n", "-c1", "-W1", target] + (["-I", source] if source else [])
-        process = await asyncio.create_subprocess_exec(*args, stdout=-3, stderr=-3)
-        return "passed" if await process.wait() == 0 else "silent"
+        return await ping(target)
     local = (source, 0) if source else None
     if kind == "tcp":
         try:
             reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(target, probe["port"], local_addr=local), PATIENCE)
-            data = await asyncio.wait_for(reader.readline(), PATIENCE)
+                asyncio.open_connection(target, probe["port"], local_addr=local), patience)
+            data = await asyncio.wait_for(reader.readline(), patience)
             writer.close()
             return "passed" if data else "silent"
         except ConnectionRefusedError:

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createNamespace } from '../../../lab/namespace.ts'
+import { startOpenVSwitch } from '../../../lab/openvswitch.ts'
+import type { Change, State, Step } from '../../../src/kernel/backend.ts'
+import { diffState } from '../../../src/kernel/diff.ts'
+import { factsProbe, parseFacts } from '../../../src/kernel/facts-probe.ts'
+import type { HostFacts } from '../../../src/kernel/facts.ts'
+import { ovs } from '../../../src/kernel/ovs/backend.ts'
+
+/** A real Open vSwitch in a namespace of its own, and what the product does with it, without SSH. */
+export interface TestSwitch {
+  /** What the product learns of it; read again after a change of ports. */
+  facts(): HostFacts
+  vsctl(...args: readonly string[]): string
+  /** A tool as the product runs it: its code, stdout and stderr. */
+  run(
+    argv: readonly string[],
+    stdin?: string,
+  ): { readonly code: number; readonly stdout: string; readonly stderr: string }
+  probe(): string
+  live(facts: HostFacts): State
+  /** Runs steps; throws when one of them fails or says anything on stderr, as the transaction does. */
+  apply(steps: readonly Step[]): void
+  /** Makes the live state `target` and gives back what that took. */
+  moveTo(target: State, facts: HostFacts): readonly Change[]
+  /** `ovs-appctl ofproto/trace`, with the conntrack states that its lookups shall give, in their order. */
+  trace(bridge: string, packet: string, ...states: readonly string[]): string
+  appctl(...args: readonly string[]): string
+  /** Flows of a bridge that are not ours, as the switch prints them, sorted. */
+  foreign(bridge: string): readonly string[]
+  stop(): void
+}
+
+/** Starts it with bridge `br0` and internal ports of those names. */
+export function startSwitch(ports: readonly string[]): TestSwitch {
+  const namespace = createNamespace(`gwovs${process.pid}`)
+  const directory = mkdtempSync(join(tmpdir(), `gwovs-${process.pid}-`))
+  const daemon = startOpenVSwitch(namespace, directory)
+  const run = (argv: readonly string[], stdin?: string) =>
+    namespace.run(['env', `OVS_RUNDIR=${directory}`, ...argv], stdin)
+  const must = (argv: readonly string[]) => {
+    const result = run(argv)
+    if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${result.code}: ${result.stderr}`)
+    return result.stdout
+  }
+  daemon.vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail_mode=secure')
+  if (ports.length > 0) daemon.vsctl(...addPorts('br0', ports))
+  const test: TestSwitch = {
+    facts: () => parseFacts(must(['sh', '-c', factsProbe])),
+    vsctl: daemon.vsctl,
+    run,
+    probe: () => must(['sh', '-c', ovs.probe]),
+    live: (facts) => ovs.live(test.probe(), facts),
+    apply(steps) {
+      for (const { argv, stdin } of steps) {
+        const result = run(argv, stdin)
+        if (result.code !== 0 || result.stderr !== '') throw new Error(`${result.code}: ${result.stderr}`)
+      }
+    },
+    moveTo(target, facts) {
+      const changes = diffState(test.live(facts), target)
+      test.apply(ovs.steps(changes, facts))
+      return changes
+    },
+    trace: (bridge, packet, ...states) =>
+      daemon.appctl('ofproto/trace', bridge, packet, ...states.flatMap((state) => ['--ct-next', state])),
+    appctl: daemon.appctl,
+    foreign: (bridge) =>
+      must(['ovs-ofctl', '-O', 'OpenFlow15', '--no-names', '--no-stats', 'dump-flows', bridge])
+        .split('\n')
+        .filter((line) => line !== '' && !line.includes('cookie=0x6777'))
+        .sort(),
+    stop() {
+      daemon.stop()
+      namespace.delete()
+      rmSync(directory, { recursive: true })
+    },
+  }
+  return test
+}
+
+/** Words of ovs-vsctl that add internal ports: links that need nobody at the other end. */
+export function addPorts(bridge: string, ports: readonly string[]): readonly string[] {
+  return ports.flatMap((port, index) => [
+    ...(index === 0 ? [] : ['--']),
+    ...['add-port', bridge, port, '--', 'set', 'interface', port, 'type=internal'],
+  ])
+}
