@@ -37,7 +37,7 @@ export function validate(root: Node, schema: ValidateFunction, problems: Problem
   const errors = withoutEchoes((schema.errors ?? []).slice(0, 5 * maxProblems))
   for (const error of errors.slice(0, maxProblems)) {
     const place = find(root, error.instancePath)
-    if (place !== undefined && !isTemplate(place.node)) report(error, place, problems)
+    if (place !== undefined) report(error, place, problems)
   }
 }
 
@@ -208,14 +208,6 @@ function found(node: Node): string {
 
 function shown(node: Node): string {
   return node.kind === 'scalar' ? quote(node.plain ?? String(node.value)) : `a ${node.kind}`
-}
-
-/** What needs Ansible to be read is reported as such, by whoever reads the variable. */
-function isTemplate(node: Node): boolean {
-  return (
-    node.kind === 'scalar' &&
-    (node.tag !== undefined || (typeof node.value === 'string' && /\{[{%#]/.test(node.value)))
-  )
 }
 
 /** Follows a JSON pointer (RFC 6901). */

@@ -62,7 +62,7 @@ export function integerOf(node: Node | undefined): number | undefined {
   return node?.kind === 'scalar' && Number.isSafeInteger(node.value) ? (node.value as number) : undefined
 }
 
-export function isEmpty(node: Node): boolean {
+function isEmpty(node: Node): boolean {
   return node.kind === 'scalar' && node.value === undefined
 }
 

@@ -152,6 +152,18 @@ const mistakes: readonly Mistake[] = [
   },
   // what only Ansible can read
   {
+    says: 'a template for the hosts',
+    text: 'web:\n  hosts: ▸"{{ x }}"\n',
+    code: 'wrong-type',
+    message: '"hosts" must be a mapping or empty, found the text',
+  },
+  {
+    says: 'a template for a list of ours',
+    text: inventory('        web-1: { gitwall: { host: hv-1, nics: ▸"{{ x }}" } }\n'),
+    code: 'template',
+    message: 'is a template',
+  },
+  {
     says: 'an inventory plugin',
     file: 'inventory/aws.yaml',
     others: { 'inventory/hosts.yaml': inventory(guest) },
@@ -451,6 +463,34 @@ const mistakes: readonly Mistake[] = [
   },
   // connections
   {
+    says: 'a user that is an option',
+    text: hypervisor('{ ansible_user: ▸-root, gitwall: { bridges: { br0: { datapath: ovs } } } }'),
+    code: 'bad-connection',
+    message: 'ansible_user "-root" is not valid',
+  },
+  {
+    says: 'a key file that is an option',
+    text: hypervisor(
+      '{ ansible_ssh_private_key_file: ▸"-i", gitwall: { bridges: { br0: { datapath: ovs } } } }',
+    ),
+    code: 'bad-connection',
+    message: 'ansible_ssh_private_key_file "-i" is not valid',
+  },
+  {
+    says: 'a become that is neither yes nor no',
+    text: hypervisor('{ ansible_become: ▸perhaps, gitwall: { bridges: { br0: { datapath: ovs } } } }'),
+    code: 'bad-connection',
+    message: 'use true or false',
+  },
+  {
+    says: 'a jump host that is an option',
+    text: hypervisor(
+      '{ ansible_ssh_common_args: ▸"-J -oProxyCommand=x", gitwall: { bridges: { br0: { datapath: ovs } } } }',
+    ),
+    code: 'bad-connection',
+    message: 'only "-J HOST"',
+  },
+  {
     says: 'a host that is an option',
     text: hypervisor(
       '{ ansible_host: ▸"-oProxyCommand=reboot", gitwall: { bridges: { br0: { datapath: ovs } } } }',
@@ -541,4 +581,21 @@ test("what is encrypted, templated or odd in other people's variables does not m
     'policies/p.yaml': policy.replace('web,', 'web-1,'),
   })
   expect(problems).toEqual([])
+})
+
+test('a firewall over a host without the variable is told', () => {
+  const text = inventory(`${guest}        switch-1: {}\n`)
+  const { problems } = load({ 'inventory/hosts.yaml': text, 'policies/p.yaml': policy })
+  expect(lines(problems)).toEqual(['policies/p.yaml:3:20 not-protected'])
+  expect(problems[0]?.message).toBe('"switch-1" cannot be protected: the variable "gitwall" is missing there')
+})
+
+test('groups nested without end are told, not counted out', () => {
+  const chain = Array.from(
+    { length: 3000 },
+    (_, index) => `g${index}: { children: { g${index + 1}: } }\n`,
+  ).join('')
+  const text = `${chain}g3000: { hosts: { "h[1:1000]": } }\n`
+  const { problems } = load({ 'inventory/hosts.yaml': text, 'policies/p.yaml': 'sets: {}\n' })
+  expect(problems.map((problem) => problem.code)).toEqual(['inventory-too-large'])
 })

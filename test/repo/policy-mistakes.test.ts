@@ -124,6 +124,12 @@ const mistakes: readonly Mistake[] = [
     code: 'wrong-value',
     message: '"expect" must be one of "allow", "deny", found the text "alow": did you mean "allow"?',
   },
+  {
+    says: 'a template, which means nothing here',
+    text: testCase('{ name: t, from: guest:web-1, to: guest:web-2, port: ssh, expect: ▸"{{ x }}" }'),
+    code: 'wrong-value',
+    message: 'must be one of',
+  },
   // names
   {
     says: 'an unknown set',
@@ -326,6 +332,12 @@ const mistakes: readonly Mistake[] = [
     text: testCase('{ name: t, from: 192.0.2.1, to: guest:web-1, port: ▸ping, expect: deny }'),
     code: 'bad-test',
     message: '"ping" is icmp/8 and icmp6/128: test one of them',
+  },
+  {
+    says: 'a test whose name has two lines',
+    text: testCase('{ name: ▸"a\\nb", from: 192.0.2.1, to: guest:web-1, port: ssh, expect: deny }'),
+    code: 'bad-name',
+    message: 'write one line',
   },
   // warnings
   {

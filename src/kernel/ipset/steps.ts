@@ -10,7 +10,9 @@ export function stepsFor(changes: readonly Change[]): readonly Step[] {
   return [
     ...restore('widen', [...debris.map(({ key }) => `destroy ${key}`), ...changes.flatMap(widen)]),
     ...restore('narrow', changes.flatMap(narrow)),
-    ...removed(changes).filter((name) => !isTemporary(name)).map(destroy),
+    ...removed(changes)
+      .filter((name) => !isTemporary(name))
+      .map(destroy),
     ...restore('cleanup', changes.flatMap(rebuildDebris)),
   ]
 }
@@ -23,7 +25,10 @@ export function undoFor(changes: readonly Change[]): readonly Step[] {
   const back = changes.map(inverse)
   return [
     ...back.flatMap(inTheWay).map((name): Step => ({ ...destroy(name), phase: 'widen' })),
-    ...restore('widen', back.flatMap((change) => (isRemade(change) ? build(change.key, change.after) : widen(change)))),
+    ...restore(
+      'widen',
+      back.flatMap((change) => (isRemade(change) ? build(change.key, change.after) : widen(change))),
+    ),
     ...restore('narrow', back.flatMap(narrow)),
     ...removed(back).map(destroy),
     ...restore('cleanup', back.flatMap(rebuildDebris)),

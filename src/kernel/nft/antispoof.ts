@@ -15,12 +15,14 @@ export function antispoofRules(nic: Nic): readonly string[] {
   const owners = ownersOf(nic)
   const macs = owners.map(({ mac }) => mac)
   return [
-    `ether saddr != ${oneOf(macs)} drop`,
-    'ether type != { ip, arp, 0x8035, ip6 } drop',
+    `ether saddr != ${oneOf(macs)} counter drop`,
+    'ether type != { ip, arp, 0x8035, ip6 } counter drop',
     // RARP says where a guest is after a migration (QEMU's announce-self); the frame's source was checked above.
     'ether type 0x8035 accept',
     ...owners.flatMap(arpRules),
-    ...(nic.dhcpServer ? [] : ['udp sport 67 udp dport 68 drop', 'udp sport 547 udp dport 546 drop']),
+    ...(nic.dhcpServer
+      ? []
+      : ['udp sport 67 udp dport 68 counter drop', 'udp sport 547 udp dport 546 counter drop']),
     'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
     ...owners.flatMap((owner) =>
       ofFamily(owner.prefixes, 4).map(
@@ -82,11 +84,11 @@ const unspecifiedTypes =
 function discoveryRules(nic: Nic): readonly string[] {
   const types = nic.routerAdvertisements ? discoveryTypes : neighbourTypes
   return [
-    ...(nic.routerAdvertisements ? [] : [`icmpv6 type ${routerTypes} drop`]),
-    `icmpv6 type ${types} ip6 hoplimit != 255 drop`,
-    `icmpv6 type ${types} ip6 nexthdr != ipv6-icmp drop`,
-    'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 length != { 24, 32 } drop',
-    'icmpv6 type nd-router-solicit ip6 length != { 8, 16 } drop',
+    ...(nic.routerAdvertisements ? [] : [`icmpv6 type ${routerTypes} counter drop`]),
+    `icmpv6 type ${types} ip6 hoplimit != 255 counter drop`,
+    `icmpv6 type ${types} ip6 nexthdr != ipv6-icmp counter drop`,
+    'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 length != { 24, 32 } counter drop',
+    'icmpv6 type nd-router-solicit ip6 length != { 8, 16 } counter drop',
   ]
 }
 
@@ -99,14 +101,14 @@ function ownDiscoveryRules({ mac, prefixes }: Owner): readonly string[] {
   const targets = isAnyTarget
     ? []
     : [
-        `${from} nd-neighbor-advert${foreignTarget === '' ? '' : ` ${foreignTarget}`} drop`,
-        `ether saddr ${mac} ip6 saddr :: icmpv6 type nd-neighbor-solicit${foreignTarget === '' ? '' : ` ${foreignTarget}`} drop`,
+        `${from} nd-neighbor-advert${foreignTarget === '' ? '' : ` ${foreignTarget}`} counter drop`,
+        `ether saddr ${mac} ip6 saddr :: icmpv6 type nd-neighbor-solicit${foreignTarget === '' ? '' : ` ${foreignTarget}`} counter drop`,
       ]
   return [
     ...targets,
-    `${from} nd-neighbor-advert ip6 length 32 @th,192,64 != ${addressOption(2)} drop`,
-    `${from} nd-neighbor-solicit ip6 length 32 @th,192,64 != ${addressOption(1)} @th,192,16 != 0xe01 drop`,
-    `${from} nd-router-solicit ip6 length 16 @th,64,64 != ${addressOption(1)} drop`,
+    `${from} nd-neighbor-advert ip6 length 32 @th,192,64 != ${addressOption(2)} counter drop`,
+    `${from} nd-neighbor-solicit ip6 length 32 @th,192,64 != ${addressOption(1)} @th,192,16 != 0xe01 counter drop`,
+    `${from} nd-router-solicit ip6 length 16 @th,64,64 != ${addressOption(1)} counter drop`,
   ]
 }
 

@@ -112,7 +112,7 @@ describe('sets', () => {
     expect(steps.map(({ phase }) => phase)).toEqual(['widen', 'narrow'])
     host.run(steps.slice(0, 1))
     const between = host.read(ipset).get(name)?.split('\n') ?? []
-    expect(between).toEqual(expect.arrayContaining([...(small.get(name) ?? '').split('\n').slice(1)]))
+    expect(between).toEqual(expect.arrayContaining((small.get(name) ?? '').split('\n').slice(1)))
     expect(between.length).toBe(1 + 40_000 + 20)
     host.run(steps.slice(1))
     expect(diffState(host.read(ipset), large)).toEqual([])
@@ -158,14 +158,14 @@ describe('sets', () => {
       host.must(['ipset', 'restore'], `${hand}\n`)
       const fingerprint = host.probe(ipset)
       const changes = diffState(host.read(ipset), target)
-      expect(changes, hand).not.toEqual([])
+      expect({ hand, result: changes }).not.toEqual({ hand, result: [] })
       const [steps, undo] = [ipset.steps(changes, noFacts), ipset.undo(changes, noFacts)]
       host.run(undo)
-      expect(host.probe(ipset), hand).toBe(fingerprint)
+      expect({ hand, result: host.probe(ipset) }).toEqual({ hand, result: fingerprint })
       host.run(steps)
-      expect(diffState(host.read(ipset), target), hand).toEqual([])
+      expect({ hand, result: diffState(host.read(ipset), target) }).toEqual({ hand, result: [] })
       host.run(undo)
-      expect(host.probe(ipset), hand).toBe(fingerprint)
+      expect({ hand, result: host.probe(ipset) }).toEqual({ hand, result: fingerprint })
       host.move(ipset, target)
     }
     expect(foreignSets()).toBe(foreignBefore)

