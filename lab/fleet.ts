@@ -1,6 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LabHost } from './host.ts'
 import { type Lab, startLab } from './lab.ts'
@@ -38,20 +37,19 @@ export interface Run {
 
 /** Starts the demo fleet, or the part of it that `change` makes of its lab plan. */
 export async function startFleet(change: (plan: LabPlan) => LabPlan = (plan) => plan): Promise<Fleet> {
-  const directory = mkdtempSync(join(tmpdir(), 'gitwall-repo-'))
+  const { repo, problems } = compile((await readWorktree(root, ['inventory', 'policies'])).files)
+  if (hasErrors(problems)) throw new Error(problems.map((problem) => problem.message).join('\n'))
+  const lab = await startLab(change(labPlanOf(repo)))
+  const directory = join(lab.directory, 'repository')
   for (const folder of ['inventory', 'policies'])
     cpSync(join(root, folder), join(directory, folder), { recursive: true })
   git(directory, 'init', '-q', '-b', 'main')
   git(directory, 'add', '-A')
   git(directory, 'commit', '-q', '-m', 'the demo fleet')
-  const compiled = async () => compile((await readWorktree(directory, ['inventory', 'policies'])).files)
-  const { repo, problems } = await compiled()
-  if (hasErrors(problems)) throw new Error(problems.map((problem) => problem.message).join('\n'))
-  const lab = await startLab(change(labPlanOf(repo)))
   return {
     lab,
     directory,
-    compiled,
+    compiled: async () => compile((await readWorktree(directory, ['inventory', 'policies'])).files),
     reconcile: (...args) => runCommand(directory, ['-F', lab.sshConfigFile, '--no-color', ...args]),
     commit: (message, edits) => {
       for (const { file, from, to } of edits) {
@@ -66,10 +64,7 @@ export async function startFleet(change: (plan: LabPlan) => LabPlan = (plan) => 
       if (host === undefined) throw new Error(`the lab has no host ${name}`)
       return host
     },
-    stop: () => {
-      lab.stop()
-      rmSync(directory, { recursive: true, force: true })
-    },
+    stop: () => lab.stop(),
   }
 }
 

@@ -1,6 +1,6 @@
-/** Writes the JSON Schemas that `src/repo/schema.ts` describes: for editors as JSON, for the product as a module. */
+/** Writes the JSON Schemas that `scripts/schema-source.ts` describes: for editors as JSON, for the product as a module. */
 import { writeFileSync } from 'node:fs'
-import { inventorySchema, policiesSchema, variablesSchema } from '../src/repo/schema.ts'
+import { inventorySchema, policiesSchema, variablesSchema } from './schema-source.ts'
 import { schemaFiles } from './schema-files.ts'
 
 for (const [path, text] of schemaFiles({

@@ -1,4 +1,4 @@
-// Written by `npm run schemas` from schema.ts. Do not edit.
+// Written by `npm run schemas` from scripts/schema-source.ts. Do not edit.
 
 export const policiesSchema: object = JSON.parse(`{
   "$schema": "http://json-schema.org/draft-07/schema#",

@@ -111,6 +111,6 @@ test('whatever is typed into the demo repository, it is told or it is read', () 
       const told = problems.some((problem) => problem.severity === 'error')
       expect(told || read(repo)).toEqual(told || written(files))
     }),
-    { numRuns: 2500 },
+    { numRuns: 150 },
   )
 })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { schemaFiles } from '../../scripts/schema-files.ts'
-import { inventorySchema, policiesSchema, variablesSchema } from '../../src/repo/schema.ts'
+import { inventorySchema, policiesSchema, variablesSchema } from '../../scripts/schema-source.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

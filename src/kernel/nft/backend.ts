@@ -28,16 +28,13 @@ function desiredTable(host: HostModel): State {
   return new Map([
     [tableKey, ''],
     [mapKey, [mapHeader, ...nics.map(({ port }) => formatElement(port)).sort()].join('\n')],
-    ['chain prerouting', baseChain('prerouting', 'dstnat', 'iifname vmap @from')],
-    ['chain input', baseChain('input', '-300', `${linkLocalFrames} iifname vmap @from`)],
+    ['chain prerouting', prerouting],
     ...nics.map((nic) => [chainKey(nic.port), antispoofRules(nic).join('\n')] as const),
   ])
 }
 
-/** Frames for bridges themselves (IEEE 802.1D: spanning tree, LACP, …), which the bridge takes in without `prerouting`. */
-const linkLocalFrames = 'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00'
-
-/** `dstnat` is how nft spells -300 at the bridge's prerouting hook. Both stand before br_netfilter, which has 0. */
-function baseChain(hook: string, priority: string, rule: string): string {
-  return `type filter hook ${hook} priority ${priority}; policy accept;\n${rule}`
-}
+/**
+ * `dstnat` is how nft spells -300 at this hook; br_netfilter has 0. Frames for bridges themselves (01:80:c2:00:00:0x: spanning
+ * tree, LLDP, …) do not come here, as they go nowhere; a guest that speaks spanning tree is a matter of bridge(8), `guard`.
+ */
+const prerouting = 'type filter hook prerouting priority dstnat; policy accept;\niifname vmap @from'

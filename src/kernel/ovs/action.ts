@@ -1,3 +1,4 @@
+import { formatHex } from './hex.ts'
 import { type Port, formatPort, formatRegisterPort, parsePort, parseRegisterPort } from './port.ts'
 import { splitList } from './split.ts'
 
@@ -60,11 +61,11 @@ function formatAction(action: Action): string {
     case 'set-nic':
       return `set_field:${formatRegisterPort(action.port)}->reg5`
     case 'set-network':
-      return `set_field:0x${action.network.toString(16)}->reg6`
+      return `set_field:${formatHex(action.network)}->reg6`
     case 'offer-dhcp':
       return 'set_field:0x1->reg7'
     case 'set-members':
-      return `set_field:${action.bits === 0n ? '0' : `0x${action.bits.toString(16)}`}->xxreg${action.half}`
+      return `set_field:${formatHex(action.bits)}->xxreg${action.half}`
     case 'push-vlan':
       return 'push_vlan:0x8100'
     case 'set-vlan':

@@ -2,6 +2,7 @@ import { addressValue, familyOf } from '../../net/address.ts'
 import { type Mac, parseMac } from '../../net/mac.ts'
 import type { PortMask } from '../../net/port.ts'
 import { type Prefix, parsePrefix, prefixAddress, prefixBits } from '../../net/prefix.ts'
+import { formatHex, parseHex } from './hex.ts'
 import { type Port, formatPort, formatRegisterPort, parsePort, parseRegisterPort } from './port.ts'
 import { splitList } from './split.ts'
 
@@ -87,7 +88,7 @@ const spellings: { readonly [Field in keyof Fields]: Spelling<Fields[Field]> } =
   ct_state: simple('ct_state', String, (text) => states.find((state) => state === text)),
   protocol: { format: String, parse: (name) => protocols.find((protocol) => protocol === name) },
   nic: simple('reg5', formatRegisterPort, parseRegisterPort),
-  network: simple('reg6', hex, parseHex),
+  network: simple('reg6', formatHex, parseHex),
   offersDhcp: simple(
     'reg7',
     () => '0',
@@ -202,16 +203,8 @@ function spellAddress(value: Prefix): string {
   return `::${[24n, 16n, 8n, 0n].map((shift) => (number >> shift) & 0xffn).join('.')}`
 }
 
-function hex(value: number): string {
-  return `0x${value.toString(16)}`
-}
-
-function parseHex(text: string): number | undefined {
-  return /^0x[0-9a-f]{1,8}$/.test(text) ? Number(text) : undefined
-}
-
 function formatMember(bit: number): string {
-  const mask = hex(2 ** (bit % 32))
+  const mask = formatHex(2 ** (bit % 32))
   return `reg${8 + Math.floor(bit / 32)}=${mask}/${mask}`
 }
 
@@ -231,11 +224,11 @@ function parseVlan(name: string, text: string): Match['vlan'] {
 }
 
 function formatMask({ value, mask }: PortMask): string {
-  return mask === 0xffff ? `${value}` : `${hex(value)}/${hex(mask)}`
+  return mask === 0xffff ? `${value}` : `0x${value.toString(16)}/0x${mask.toString(16)}`
 }
 
 function parseMask(text: string): PortMask | undefined {
   if (/^\d{1,5}$/.test(text)) return { value: Number(text), mask: 0xffff }
-  const [value, mask] = text.split('/').map(parseHex)
-  return value === undefined || mask === undefined ? undefined : { value, mask }
+  const [, value, mask] = /^(0x[0-9a-f]{1,4})\/(0x[0-9a-f]{1,4})$/.exec(text) ?? []
+  return value === undefined || mask === undefined ? undefined : { value: Number(value), mask: Number(mask) }
 }

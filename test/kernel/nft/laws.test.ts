@@ -78,8 +78,8 @@ describe('the table bridge gitwall', () => {
       'add set bridge gitwall mine { type ipv4_addr; elements = { 10.0.0.1 }; }',
       'flush map bridge gitwall from',
       `add element bridge gitwall from { "lo" : jump ${chain} }`,
-      'flush chain bridge gitwall input\ndelete chain bridge gitwall input\n' +
-        'add chain bridge gitwall input { type filter hook output priority 5; policy drop; }',
+      'flush chain bridge gitwall prerouting\ndelete chain bridge gitwall prerouting\n' +
+        'add chain bridge gitwall prerouting { type filter hook output priority 5; policy drop; }',
       'flush chain bridge gitwall prerouting\ndelete chain bridge gitwall prerouting\nadd chain bridge gitwall other\n' +
         'add rule bridge gitwall other ip6 saddr ::1.2.3.4 accept',
       'delete table bridge gitwall',

@@ -32,7 +32,7 @@ beforeAll(() => {
 afterAll(() => bench.stop())
 
 /** Each run takes a tenth of a second for every look and every move. */
-const runs = { numRuns: 8 }
+const runs = { numRuns: 8, endOnFailure: true }
 
 describe('any model, on a real switch', () => {
   test('is what the switch holds after it was written, and writing it again changes nothing', () => {
