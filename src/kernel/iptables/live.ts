@@ -68,7 +68,7 @@ export function liveChains(output: string): State {
         ended.add(family)
         break
       case 'other':
-        throw new Error(
+        throw new UnreadableOutput(
           `iptables: both back ends of IPv${family} hold chains of gitwall, and both filter: remove the "gw-" chains of ` +
             `"ip${family === '6' ? '6' : ''}tables-${rest}", which is not this host's default`,
         )

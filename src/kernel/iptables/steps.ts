@@ -139,8 +139,8 @@ function undoHook(family: Family, { chain, before, after }: ChainChange): readon
   const insertAt = (positions: readonly number[]) =>
     mayFail(
       restore(family, [
-        ...old.map(({ rule }, index) => `-I ${chain} ${positions[index] ?? 1} ${rule}`),
         `-D ${chain} ${standIn}`,
+        ...old.map(({ rule }, index) => `-I ${chain} ${positions[index] ?? 1} ${rule}`),
       ]),
     )
   return [

@@ -30,16 +30,23 @@ export function formatChange(
   users: readonly RuleId[],
   style: ChangeStyle,
 ): readonly string[] {
-  const { sign, color } = signs[change.op]
   const used = users.length === 0 ? [] : [comment(`used by ${nameRules(users, style.rules)}`, style)]
-  return [
-    style.paint(color, `${sign} ${cut(change.key, style)}`),
-    ...used,
-    ...formatLines(kind, linesOf(change), style),
-  ]
+  return [formatSigned(change.op, change.key, style), ...used, ...formatLines(kind, linesOf(change), style)]
 }
 
-function linesOf(change: Change): readonly LineChange[] {
+/** `+`, `-` or `~` and what it is said of. */
+export function formatSigned(op: Change['op'], text: string, style: ChangeStyle): string {
+  const { sign, color } = signs[op]
+  return style.paint(color, `${sign} ${cut(text, style)}`)
+}
+
+/** `# text`, for what is said about the lines below. The text must be harmless. */
+export function formatRemark(text: string, { paint }: ChangeStyle): string {
+  return paint('dim', `# ${text}`)
+}
+
+/** The lines that come and go. */
+export function linesOf(change: Change): readonly LineChange[] {
   if (change.op === 'replace') return diffLines(split(change.before), split(change.after))
   const { op } = change
   return split(change.op === 'add' ? change.after : change.before).map((line) => ({ op, line }))
@@ -53,11 +60,10 @@ function split(text: string): readonly string[] {
 function formatLines(kind: KindName, lines: readonly LineChange[], style: ChangeStyle): readonly string[] {
   let rule = ''
   const shown = lines.slice(0, style.maxLines).flatMap(({ op, line }) => {
-    const { sign, color } = signs[op]
     const before = rule
     rule = nameRules(style.ruleIdsOf(kind, line), style.rules)
     const heading = rule === before ? [] : [comment(rule === '' ? 'of no rule' : rule, style)]
-    return [...heading, `    ${style.paint(color, `${sign} ${cut(line, style)}`)}`]
+    return [...heading, `    ${formatSigned(op, line, style)}`]
   })
   const left = lines.length - Math.min(lines.length, style.maxLines)
   return left === 0
@@ -65,12 +71,12 @@ function formatLines(kind: KindName, lines: readonly LineChange[], style: Change
     : [...shown, `    … ${left} more ${left === 1 ? 'line' : 'lines'} (--verbose shows all)`]
 }
 
-function comment(text: string, { paint }: ChangeStyle): string {
-  return `    ${paint('dim', `# ${text}`)}`
+function comment(text: string, style: ChangeStyle): string {
+  return `    ${formatRemark(text, style)}`
 }
 
 /** `web / inbound / office ssh (policies/web.yaml:12:9)`, several separated by commas; empty for none. */
-function nameRules(ids: readonly RuleId[], rules: ReadonlyMap<RuleId, RuleOrigin>): string {
+export function nameRules(ids: readonly RuleId[], rules: ReadonlyMap<RuleId, RuleOrigin>): string {
   const names = ids.slice(0, 3).map((id) => nameRule(id, rules.get(id)))
   return [...names, ...(ids.length > 3 ? [`${ids.length - 3} more`] : [])].join(', ')
 }

@@ -1,20 +1,23 @@
-import type { Change, KindName } from '../../kernel/backend.ts'
+import type { KindName } from '../../kernel/backend.ts'
 import type { HostOutcome, HostStatus, Report } from '../../plan/outcome.ts'
 import { type RuleIdsOf, usersOf } from '../attribution.ts'
 import { type ChangeCounts, countChanges, countStatuses } from '../counts.ts'
 import { plain } from '../escape.ts'
+import { formatBriefly, isCounted } from './brief.ts'
 import { type ChangeStyle, formatChange } from './change.ts'
 import { type Color, type Paint, painter } from './paint.ts'
 import { formatProblems } from './problems.ts'
 
 export interface TextOptions {
   readonly color: boolean
-  /** `brief` cuts long lists, saying by how much, and leaves out hosts that are in sync. */
+  /**
+   * `brief` counts what comes or goes as a whole where it is much, cuts long lists, saying by how much, shows hosts that are
+   * alike once, and leaves out those in sync.
+   */
   readonly detail: 'brief' | 'full'
   readonly ruleIdsOf: RuleIdsOf
 }
 
-const briefObjects = 30
 const briefLines = 20
 const briefLineLength = 400
 /** Names shown of the hosts of one status in the last lines. */
@@ -40,8 +43,8 @@ export function formatText(report: Report, options: TextOptions): string {
   const shown = report.outcomes.filter((outcome) => options.detail === 'full' || isWorthShowing(outcome))
   const blocks = [
     formatProblems(report.problems, paint),
-    ...shown.map((outcome) => formatHost(outcome, style, options)),
-    [...formatSummary(report, paint), ...nextSteps(report)],
+    ...formatHosts(shown, style, options),
+    [...formatSummary(report, paint), ...nextSteps(report), ...howToSeeAll(shown, options)],
   ]
   return `${blocks
     .filter((lines) => lines.length > 0)
@@ -64,22 +67,49 @@ function isWorthShowing(outcome: HostOutcome): boolean {
   return outcome.status !== 'in-sync' || outcome.warnings.length > 0 || outcome.absentPorts.length > 0
 }
 
-function formatHost(outcome: HostOutcome, style: ChangeStyle, { detail }: TextOptions): readonly string[] {
-  const { paint } = style
-  const { text, color } = statusWords[outcome.status]
-  const counts = outcome.changes.size === 0 ? '' : ` (${briefCounts(countChanges([outcome]))})`
-  const maxObjects = detail === 'brief' ? briefObjects : Infinity
+function formatHosts(
+  outcomes: readonly HostOutcome[],
+  style: ChangeStyle,
+  options: TextOptions,
+): readonly (readonly string[])[] {
+  const alike = new Map<string, { readonly outcomes: HostOutcome[]; readonly body: readonly string[] }>()
+  for (const outcome of outcomes) {
+    const body = formatBody(outcome, style, options)
+    const counts = countChanges([outcome])
+    const key = options.detail === 'full' ? outcome.host : JSON.stringify([outcome.status, counts, body])
+    const same = alike.get(key)
+    if (same === undefined) alike.set(key, { outcomes: [outcome], body })
+    else same.outcomes.push(outcome)
+  }
+  return [...alike.values()].map((same) => [...formatHeading(same.outcomes, style.paint), ...same.body])
+}
+
+/** What only these hosts have: their names, and their snapshots. */
+function formatHeading(outcomes: readonly HostOutcome[], paint: Paint): readonly string[] {
+  const [first] = outcomes
+  if (first === undefined) return []
+  const { text, color } = statusWords[first.status]
+  const counts = first.changes.size === 0 ? '' : ` (${briefCounts(countChanges([first]))})`
+  const each = outcomes.length > 1 && counts !== '' ? ' each' : ''
+  const names = paint('bold', outcomes.map(({ host }) => plain(host)).join(', '))
   return [
-    `${paint('bold', plain(outcome.host))}: ${paint(color, text)}${counts}`,
+    `${names}: ${paint(color, text)}${counts}${each}`,
+    ...outcomes.flatMap(({ host, snapshot }) => {
+      if (snapshot === undefined) return []
+      return [`  snapshot${outcomes.length > 1 ? ` of ${plain(host)}` : ''}: ${plain(snapshot)}`]
+    }),
+  ]
+}
+
+function formatBody(outcome: HostOutcome, style: ChangeStyle, options: TextOptions): readonly string[] {
+  const { paint } = style
+  return [
     ...(outcome.reason === undefined
       ? []
       : outcome.reason.split('\n').map((line) => `  ${paint('red', plain(line))}`)),
     ...outcome.warnings.map((warning) => `  ${paint('yellow', 'warning:')} ${plain(warning)}`),
     ...formatAbsent(outcome.absentPorts),
-    ...(outcome.snapshot === undefined ? [] : [`  snapshot: ${plain(outcome.snapshot)}`]),
-    ...[...outcome.changes].flatMap(([kind, changes]) =>
-      formatKind(outcome, kind, changes, maxObjects, style),
-    ),
+    ...[...outcome.changes.keys()].flatMap((kind) => formatKind(outcome, kind, style, options)),
   ]
 }
 
@@ -93,19 +123,15 @@ function formatAbsent(ports: readonly string[]): readonly string[] {
 function formatKind(
   outcome: HostOutcome,
   kind: KindName,
-  changes: readonly Change[],
-  maxObjects: number,
   style: ChangeStyle,
+  { detail }: TextOptions,
 ): readonly string[] {
-  const left = changes.length - Math.min(changes.length, maxObjects)
-  return [
-    `  ${kind}`,
-    ...changes
-      .slice(0, maxObjects)
-      .flatMap((change) => formatChange(kind, change, usersOf(outcome, kind, change.key), style))
-      .map((line) => `    ${line}`),
-    ...(left === 0 ? [] : [`    … ${left} more ${left === 1 ? 'object' : 'objects'} (--verbose shows all)`]),
-  ]
+  const changes = outcome.changes.get(kind) ?? []
+  const lines =
+    detail === 'brief'
+      ? formatBriefly(outcome, kind, style)
+      : changes.flatMap((change) => formatChange(kind, change, usersOf(outcome, kind, change.key), style))
+  return [`  ${kind}`, ...lines.map((line) => `    ${line}`)]
 }
 
 function briefCounts({ add, replace, remove }: ChangeCounts): string {
@@ -142,4 +168,11 @@ function nextSteps(report: Report): readonly string[] {
     ...(has('drifted') ? ['Next: "reconcile plan" shows what an apply would put back.'] : []),
     ...(has('unmanaged') ? ['Next: "reconcile apply" confirms a first state where there is none.'] : []),
   ]
+}
+
+function howToSeeAll(shown: readonly HostOutcome[], { detail }: TextOptions): readonly string[] {
+  const isShort = shown.some((outcome) =>
+    [...outcome.changes.keys()].some((kind) => isCounted(outcome, kind)),
+  )
+  return detail === 'brief' && isShort ? ['--verbose shows every object and every line.'] : []
 }

@@ -25,8 +25,13 @@ export interface TestSwitch {
   apply(steps: readonly Step[]): void
   /** Makes the live state `target` and gives back what that took. */
   moveTo(target: State, facts: HostFacts): readonly Change[]
-  /** `ovs-appctl ofproto/trace`, with the conntrack states that its lookups shall give, in their order. */
-  trace(bridge: string, packet: string, ...states: readonly string[]): string
+  /**
+   * Where a packet of ovs-ofctl's flow syntax goes when it enters `br0` at a port: names, LOCAL, ` tagged N` behind a name. Its
+   * lookups in conntrack find `states`, in their order. See ovs-vswitchd(8), `ofproto/trace`.
+   */
+  receivers(port: string, packet: string, ...states: readonly string[]): readonly string[]
+  /** The trace behind `receivers`, as the switch prints it. */
+  trace(port: string, packet: string, ...states: readonly string[]): string
   appctl(...args: readonly string[]): string
   /** Flows of a bridge that are not ours, as the switch prints them, sorted. */
   foreign(bridge: string): readonly string[]
@@ -64,8 +69,18 @@ export function startSwitch(ports: readonly string[]): TestSwitch {
       test.apply(ovs.steps(changes, facts))
       return changes
     },
-    trace: (bridge, packet, ...states) =>
-      daemon.appctl('ofproto/trace', bridge, packet, ...states.flatMap((state) => ['--ct-next', state])),
+    receivers: (port, packet, ...states) => {
+      const shown = daemon.appctl('dpif/show').matchAll(/^ +(\S+) \d+\/(\d+):/gm)
+      const names = new Map(
+        [...shown].map(([, name = '', number = '']) => [number, name === 'br0' ? 'LOCAL' : name]),
+      )
+      return receiversOf(test.trace(port, packet, ...states), names)
+    },
+    trace: (port, packet, ...states) => {
+      const number = port === 'LOCAL' ? port : test.vsctl('get', 'interface', port, 'ofport').trim()
+      const next = states.flatMap((state) => ['--ct-next', state])
+      return daemon.appctl('ofproto/trace', 'br0', `in_port=${number},${packet}`, ...next)
+    },
     appctl: daemon.appctl,
     foreign: (bridge) =>
       must(['ovs-ofctl', '-O', 'OpenFlow15', '--no-names', '--no-stats', 'dump-flows', bridge])
@@ -87,4 +102,17 @@ export function addPorts(bridge: string, ports: readonly string[]): readonly str
     ...(index === 0 ? [] : ['--']),
     ...['add-port', bridge, port, '--', 'set', 'interface', port, 'type=internal'],
   ])
+}
+
+/** Ports in the "Datapath actions" of a trace and of the recirculations in it. */
+function receiversOf(trace: string, nameByNumber: ReadonlyMap<string, string>): readonly string[] {
+  const found: string[] = []
+  for (const [, actions = ''] of trace.matchAll(/^Datapath actions: (.*)$/gm)) {
+    let tag = ''
+    for (const [action, vlan] of actions.matchAll(/push_vlan\(vid=(\d+)[^)]*\)|\w+\([^)]*\)|\w+/g))
+      if (vlan !== undefined) tag = ` tagged ${vlan}`
+      else if (action === 'pop_vlan') tag = ''
+      else if (/^\d+$/.test(action)) found.push(`${nameByNumber.get(action) ?? action}${tag}`)
+  }
+  return found.sort()
 }
