@@ -7,7 +7,7 @@ import { diffHost } from './kernel/diff.ts'
 import { factsProbe, parseFacts } from './kernel/facts-probe.ts'
 import type { HostFacts } from './kernel/facts.ts'
 import type { HostModel, Model, RuleId, RuleOrigin } from './model/model.ts'
-import { guardHost, warnHost } from './plan/guards.ts'
+import { guardHost, unprotected, warnHost } from './plan/guards.ts'
 import type { HostOutcome, Report } from './plan/outcome.ts'
 import { type HostRecord, type UsersByKind, parseRecord } from './plan/record.ts'
 
@@ -177,9 +177,11 @@ function driftOutcome(host: HostModel, view: HostView): HostOutcome {
     }
   }
   const changes = diffHost(view.record.state, view.live)
+  const bypassed = unprotected(host, view.facts)
   return {
     ...emptyOutcome(host),
-    status: changes.size > 0 ? 'drifted' : 'in-sync',
+    status: bypassed.length > 0 ? 'unprotected' : changes.size > 0 ? 'drifted' : 'in-sync',
+    ...(bypassed.length > 0 ? { reason: bypassed.join('\n') } : {}),
     changes,
     users: view.record.users,
     warnings: [...warnHost(host, view.facts), ...view.pending.map((id) => `transaction ${id} is still open`)],

@@ -47,8 +47,8 @@ function missingTools(host: HostModel, facts: HostFacts): readonly string[] {
     : [`the host lacks ${missing.join(', ')}: install the packages that provide them`]
 }
 
-/** With these sysctls off, bridged packets never reach iptables: our rules would be there and filter nothing. */
-function unprotected(host: HostModel, facts: HostFacts): readonly string[] {
+/** With these sysctls off, bridged packets never reach iptables: our rules would be there and filter nothing. One line for each. */
+export function unprotected(host: HostModel, facts: HostFacts): readonly string[] {
   if (!host.bridges.some((bridge) => bridge.datapath === 'linux')) return []
   const off = ['net.bridge.bridge-nf-call-iptables', 'net.bridge.bridge-nf-call-ip6tables'].filter(
     (name) => facts.sysctls.get(name) !== '1',

@@ -40,7 +40,10 @@ function reportOf(text: string): Report {
   const changes = changesOf(
     ['iptables', [{ op: 'replace', key: text, before: text, after: `${text}x` }]],
     ['ovs', [{ op: 'add', key: text, after: text }]],
+    // More than a few, so that it is counted.
+    ['ipset', Array.from({ length: 20 }, () => ({ op: 'add' as const, key: text, after: text }))],
   )
+  const few = changesOf(['ovs', [{ op: 'remove', key: text, before: text }]])
   const at = { file: text, line: 1, column: 1 }
   return report(
     [
@@ -51,8 +54,13 @@ function reportOf(text: string): Report {
         warnings: [text],
         absentPorts: [text],
         changes,
-        users: new Map([['ovs', new Map([[text, [id, 'ffffffffffff' as RuleId]]])]]),
+        users: new Map([
+          ['ovs', new Map([[text, [id, 'ffffffffffff' as RuleId]]])],
+          ['ipset', new Map([[text, [id]]])],
+        ]),
       }),
+      outcome(`${text}1`, { status: 'drifted', changes: few }),
+      outcome(`${text}2`, { status: 'drifted', changes: few }),
     ],
     {
       commit: text,

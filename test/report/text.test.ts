@@ -75,24 +75,136 @@ describe('a plan', () => {
   test('that removes an object shows what it held', () => {
     const changes = changesOf(['ovs', [{ op: 'remove', key: 'br0 table=0', before: 'actions=drop' }]])
     expect(text(report([outcome('hv-1', { status: 'planned', changes })]))).toContain(
-      lines('hv-1: will change (+0 ~0 -1)', '  ovs', '    - br0 table=0', '        - actions=drop'),
+      lines('hv-1: will change (+0 ~0 -1)', '  ovs', '    - br0 table=0  actions=drop'),
     )
   })
 
-  test('is cut where it is long, and says by how much', () => {
-    const many = Array.from({ length: 31 }, (_, n) => ({
-      op: 'add' as const,
-      key: `gw-${n}`,
-      after: set.join('\n'),
-    }))
-    const value = report([outcome('hv-1', { status: 'planned', changes: changesOf(['ipset', many]) })])
-    expect(text(value)).toContain(
-      lines('        + 10.0.0.19', '        … 980 more lines (--verbose shows all)', '    + gw-1'),
+  test('of few flows shows each under its rule, after those of no rule', () => {
+    const changes = changesOf([
+      'ovs',
+      [
+        { op: 'remove', key: 'a', before: 'x gitwall:ba9876543210' },
+        { op: 'add', key: 'b', after: 'y' },
+        { op: 'add', key: 'c', after: 'z gitwall:ba9876543210' },
+      ],
+    ])
+    const shown = text(report([outcome('hv-1', { status: 'planned', changes })]))
+    expect(shown).toContain(
+      lines(
+        '  ovs',
+        '    + b  y',
+        '    # web / inbound / public (policies/web.yaml:10:9)',
+        '    - a  x gitwall:ba9876543210',
+        '    + c  z gitwall:ba9876543210',
+      ),
     )
-    expect(text(value)).toContain('    … 1 more object (--verbose shows all)\n')
+    expect(shown).not.toContain('--verbose')
+  })
+
+  test('of much counts flows by rule, what else comes or goes by its parts, and names both families once', () => {
+    const flows = Array.from({ length: 12 }, (_, n) => ({
+      op: 'add' as const,
+      key: `br0 table=${n}`,
+      after: n < 8 ? 'x gitwall:ba9876543210' : 'x',
+    }))
+    const changes = changesOf(
+      [
+        'ipset',
+        [
+          { op: 'add', key: 'gw-4-1', after: 'header\n10.0.0.1\n10.0.0.2' },
+          { op: 'add', key: 'gw-6-1', after: 'header\n2001:db8::1' },
+          { op: 'remove', key: 'gw-6-2', before: 'header\n2001:db8::1' },
+        ],
+      ],
+      [
+        'iptables',
+        [
+          { op: 'add', key: '4 filter gw-a', after: 'r\nr\n' },
+          { op: 'replace', key: '4 filter gw-b', before: 'old\n', after: 'old\nnew gitwall:ba9876543210\n' },
+          { op: 'replace', key: '4 filter gw-c', before: 'old\n', after: 'old\nnew gitwall:ba9876543210\n' },
+          { op: 'add', key: '6 filter gw-a', after: 'r\n' },
+          { op: 'replace', key: '6 filter gw-b', before: 'old\n', after: 'old\nnew gitwall:ba9876543210\n' },
+        ],
+      ],
+      ['ovs', [...flows, { op: 'remove', key: 'br0 table=9,ip', before: 'x gitwall:0123456789ab' }]],
+    )
+    const users = new Map([['ipset' as const, new Map([['gw-4-1', [web]]])]])
+    const value = report([outcome('hv-1', { status: 'planned', changes, users })])
+    expect(text(value)).toBe(
+      lines(
+        'hv-1: will change (+16 ~3 -2)',
+        '  ipset',
+        '    + gw-{4,6}-1  (2+1 members)  # web / inbound / public (policies/web.yaml:10:9)',
+        '    - gw-6-2  (1 member)',
+        '  iptables',
+        '    + {4,6} filter gw-a  (2+1 rules)',
+        '    ~ {4,6} filter gw-b',
+        '    ~ 4 filter gw-c',
+        '        # web / inbound / public (policies/web.yaml:10:9)',
+        '        + new gitwall:ba9876543210',
+        '  ovs',
+        '    + 8 flows of web / inbound / public (policies/web.yaml:10:9)',
+        '    + 4 flows of no rule',
+        '    - 1 flow of web / inbound / office ssh (policies/web.yaml:12:9)',
+        '',
+        'plan of 4f2a91c3d0aa, 1 host, 16 added, 3 changed, 2 removed',
+        '  1 will change: hv-1',
+        'Next: "reconcile apply" makes these changes.',
+        '--verbose shows every object and every line.',
+      ),
+    )
+    const full = formatText(value, { color: false, detail: 'full', ruleIdsOf })
+    for (const list of changes.values()) for (const { key } of list) expect(full).toContain(` ${key}\n`)
+    expect(full).not.toContain('--verbose')
+  })
+
+  test('is cut where it is long, and says by how much', () => {
+    const sets = Array.from({ length: 31 }, (_, n) => ({
+      op: 'replace' as const,
+      key: `gw-${n}`,
+      before: '',
+      after: [n, ...set].join('\n'),
+    }))
+    const value = report([outcome('hv-1', { status: 'planned', changes: changesOf(['ipset', sets]) })])
+    expect(text(value)).toContain(
+      lines('        + 10.0.0.18', '        … 981 more lines (--verbose shows all)', '    ~ gw-1'),
+    )
+    expect(text(value)).toContain('    … 1 more (--verbose shows all)\n')
     const full = formatText(value, { color: false, detail: 'full', ruleIdsOf })
     expect(full).not.toContain('…')
     expect(full.split('\n').filter((line) => line === '        + 10.0.3.231')).toHaveLength(31)
+  })
+
+  test('shows hosts that change alike once, but each with --verbose', () => {
+    const changes = changesOf(['iptables', [{ op: 'replace', key: 'c', before: 'a\n', after: 'b\n' }]])
+    const value = report(
+      ['hv-1', 'hv-2', 'hv-3'].map((host) =>
+        outcome(host, {
+          status: 'confirmed',
+          snapshot: `s-${host}`,
+          changes,
+          ...(host === 'hv-3' ? { warnings: ['w'] } : {}),
+        }),
+      ),
+      { command: 'apply' },
+    )
+    expect(text(value)).toContain(
+      lines(
+        'hv-1, hv-2: changed and confirmed (+0 ~1 -0) each',
+        '  snapshot of hv-1: s-hv-1',
+        '  snapshot of hv-2: s-hv-2',
+        '  iptables',
+        '    ~ c',
+        '        - a',
+        '        + b',
+        '',
+        'hv-3: changed and confirmed (+0 ~1 -0)',
+        '  snapshot: s-hv-3',
+        '  warning: w',
+      ),
+    )
+    const full = formatText(value, { color: false, detail: 'full', ruleIdsOf })
+    expect(full).toContain('hv-2: changed and confirmed (+0 ~1 -0)\n')
   })
 
   test('of a fleet leaves out the hosts that are in sync, but counts them', () => {
@@ -159,6 +271,6 @@ test('colours only where they are asked for, and only ours', () => {
   const changes = changesOf(['ovs', [{ op: 'add', key: '\u001b[31mkey', after: 'x' }]])
   const value = report([outcome('hv-1', { status: 'planned', changes })])
   const colored = formatText(value, { color: true, detail: 'brief', ruleIdsOf })
-  expect(colored).toContain('\u001b[32m+ \\u{1b}[31mkey\u001b[0m')
+  expect(colored).toContain('\u001b[32m+ \\u{1b}[31mkey  x\u001b[0m')
   expect(text(value)).not.toContain('\u001b')
 })
