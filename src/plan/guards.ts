@@ -8,7 +8,14 @@ import { parseAddress } from '../net/address.ts'
  * told us and on the desired policy, before the first write.
  */
 export function guardHost(model: Model, host: HostModel, facts: HostFacts): readonly string[] {
-  return [...lockOut(model, host, facts), ...missingTools(host, facts), ...unprotected(host, facts)]
+  const tools = missingTools(host, facts)
+  // Without its tools a host cannot say what bridges it has.
+  return [
+    ...lockOut(model, host, facts),
+    ...tools,
+    ...(tools.length === 0 ? missingPorts(host, facts) : []),
+    ...unprotected(host, facts),
+  ]
 }
 
 /** Our own next SSH connection, as the host sees it, must pass the policy that we are about to install. */
@@ -45,6 +52,22 @@ function missingTools(host: HostModel, facts: HostFacts): readonly string[] {
   return missing.length === 0
     ? []
     : [`the host lacks ${missing.join(', ')}: install the packages that provide them`]
+}
+
+/** A bridge or a declared uplink that is not there: rules for it would cut every guest off, or filter nothing. */
+function missingPorts(host: HostModel, facts: HostFacts): readonly string[] {
+  return host.bridges.flatMap(({ name, datapath, uplinks }) => {
+    const exists = datapath === 'ovs' ? facts.ovsBridges.has(name) : facts.links.has(name)
+    if (!exists)
+      return [
+        `the host has no ${datapath === 'ovs' ? 'Open vSwitch' : 'Linux'} bridge "${name}": create it, or correct "bridges"`,
+      ]
+    const bridgeOf = (port: string) =>
+      datapath === 'ovs' ? facts.ovsPorts.get(port)?.bridge : facts.links.get(port)?.bridge
+    return uplinks
+      .filter((port) => bridgeOf(port) !== name)
+      .map((port) => `uplink "${port}" is not a port of bridge "${name}": correct "uplinks", or add the port`)
+  })
 }
 
 /** With these sysctls off, bridged packets never reach iptables: our rules would be there and filter nothing. One line for each. */

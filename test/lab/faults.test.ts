@@ -155,7 +155,7 @@ test('one host without sshd is unreachable; the others are done', async () => {
   await run(0, 'drift', '--host', 'hv-ams-1', '--host', 'hv-fra-1')
   absent.startSsh()
   await listening(absent)
-  await run(0, 'apply', ...sound)
+  await run(0, 'apply', '--host', absent.name)
 })
 
 describe('a host with the legacy iptables', () => {
@@ -183,23 +183,16 @@ describe('a host with the legacy iptables', () => {
     const host = fleet.host('hv-fra-1')
     const before = dumpFilters(host)
     commitChange(8001)
-    await run(0, 'apply', ...sound)
+    await run(0, 'apply', '--host', host.name)
     expect(dumpFilters(host)).not.toBe(before)
     await run(0, 'rollback', '--host', host.name)
     expect(dumpFilters(host)).toBe(before)
-    await run(0, 'apply', '--host', host.name)
   })
 
   test('is not called in sync while its bridges bypass it', async () => {
     bridgeNetfilter('0')
     try {
-      await expectNothingWritten(
-        3,
-        ['hv-fra-1: UNPROTECTED', 'bypass iptables'],
-        'drift',
-        '--host',
-        'hv-fra-1',
-      )
+      expect(await runWithoutWriting(3, 'drift', '--host', 'hv-fra-1')).toContain('hv-fra-1: UNPROTECTED')
     } finally {
       bridgeNetfilter('1')
     }
@@ -234,13 +227,13 @@ exec /usr/sbin/ip6tables-legacy-restore "$@"
     const host = fleet.host('hv-ams-1')
     const before = dumpFilters(host)
     commitChange(8003)
-    const { child, ended } = start('apply', '--host', host.name, '--confirm-window', '2')
+    const { child, ended } = start('apply', '--host', host.name, '--confirm-window', '5')
     await whenArmed(host, () => child.kill('SIGKILL'))
     await ended
     const killed = performance.now()
-    await until(() => dumpFilters(host) !== before, 2000)
-    await until(() => dumpFilters(host) === before, 6000)
-    expect(performance.now() - killed).toBeLessThan(4000)
+    await until(() => dumpFilters(host) !== before, 4000)
+    await until(() => dumpFilters(host) === before, 9000)
+    expect(performance.now() - killed).toBeLessThan(7000)
     await run(0, 'drift', '--host', host.name)
     await run(0, 'apply', '--host', host.name)
     expect(dumpFilters(host)).toContain('tp_dst=8003')
@@ -251,15 +244,14 @@ exec /usr/sbin/ip6tables-legacy-restore "$@"
     const before = dumpFilters(host)
     commitChange(8004)
     const cut = whenArmed(host, () => host.must(['ip', 'link', 'set', 'mgmt0', 'down'])).then(async () => {
-      await delay(3500)
+      await delay(5500)
       host.must(['ip', 'link', 'set', 'mgmt0', 'up'])
     })
-    const window = ['--confirm-window', '3', '--timeout', '3']
+    const window = ['--confirm-window', '5', '--timeout', '3']
     const { stdout } = await run(5, 'apply', '--host', host.name, ...window)
     await cut
     expect(stdout).toContain('hv-ams-1: failed, rolled back')
     expect(dumpFilters(host)).toBe(before)
-    await run(0, 'apply', ...sound)
   })
 })
 
