@@ -110,7 +110,9 @@ function firewall(name: string, application: number, index: number): string {
 
 function commonPolicy(): string {
   const partners = numbers(20).map((set) => {
-    const prefixes = numbers(50).map((index) => `198.${18 + (set % 2)}.${set * 10 + (index % 10)}.${index * 4}/30`)
+    const prefixes = numbers(50).map(
+      (index) => `198.${18 + (set % 2)}.${set * 10 + (index % 10)}.${index * 4}/30`,
+    )
     return `  partners-${set}: [${prefixes.join(', ')}, "2001:db8:${hex(set)}00::/48"]`
   })
   return `sets:

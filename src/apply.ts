@@ -111,6 +111,31 @@ export async function rollbackHost(
   return { command: 'rollback', commit: run.commit, outcomes, rules, problems: [] }
 }
 
+/** `recover`: ends what an earlier run left open on a host, by going back; says what became of each transaction. */
+export async function recoverHost(run: Run, host: HostModel, effects: WriteEffects): Promise<Report> {
+  const outcomes = await effects.eachHost([host], (_, progress) =>
+    withHost(host, effects, async (writer): Promise<HostOutcome> => {
+      const view = await viewHost(host, writer)
+      const open = [...view.pending, ...view.stuck]
+      const endings: string[] = []
+      for (const id of open) {
+        progress(`going back: ${id}`)
+        endings.push(await writer.revertNow(id))
+      }
+      const warnings = open.map((id, index) => `transaction ${id}: ${endings[index]}`)
+      if (endings.includes('revert-failed'))
+        return {
+          ...emptyOutcome(host),
+          status: 'unknown',
+          warnings,
+          reason: 'going back failed: look at the host',
+        }
+      return { ...emptyOutcome(host), warnings: open.length === 0 ? ['nothing was left open'] : warnings }
+    }),
+  )
+  return { command: 'rollback', commit: run.commit, outcomes, rules: run.model.rules, problems: [] }
+}
+
 function whyNoSnapshot(id: string | undefined, snapshots: readonly { readonly id: string }[]): string {
   if (id === undefined) return 'no snapshot is kept on this host: nothing was ever changed here'
   const newest = snapshots.slice(0, 5).map((snapshot) => snapshot.id)

@@ -1,4 +1,4 @@
-import { runPolicyTests } from './meaning/policy-tests.ts'
+import { type TestRun, runPolicyTests } from './meaning/policy-tests.ts'
 import { addressBook } from './model/addresses.ts'
 import type { Model } from './model/model.ts'
 import { resolve } from './model/resolve.ts'
@@ -14,6 +14,8 @@ export interface Compiled {
   readonly model: Model
   /** Everything wrong with it, by place. */
   readonly problems: readonly Problem[]
+  /** Rules that a policy test exercised; none when there are errors, since no test ran then. */
+  readonly exercised: TestRun['exercised']
 }
 
 /**
@@ -24,10 +26,15 @@ export function compile(files: ReadonlyMap<string, string>): Compiled {
   const { repo, problems } = loadRepo(files)
   const resolved = resolve(repo, (pattern) => hostsOf(pattern, repo))
   const broken = [...problems, ...resolved.problems]
-  const tests = hasErrors(broken)
-    ? []
+  const tests: TestRun = hasErrors(broken)
+    ? { problems: [], exercised: new Set() }
     : runPolicyTests(resolved.model, repo.tests, addressBook(repo).prefixesOf)
-  return { repo, model: resolved.model, problems: sortProblems([...broken, ...tests]) }
+  return {
+    repo,
+    model: resolved.model,
+    problems: sortProblems([...broken, ...tests.problems]),
+    exercised: tests.exercised,
+  }
 }
 
 /** What is wrong with a pattern in `protects:`, the loader has said. */

@@ -26,6 +26,8 @@ export interface HostView {
   readonly fingerprint: string
   readonly record: HostRecord | undefined
   readonly pending: readonly string[]
+  /** Transactions whose way back did not lead back. */
+  readonly stuck: readonly string[]
 }
 
 /** The probes of every kind, in their order; their outputs make the fingerprint. */
@@ -98,6 +100,7 @@ export async function viewHost(host: HostModel, reader: HostReader): Promise<Hos
     fingerprint: reading.fingerprint,
     record: reading.confirmed === undefined ? undefined : parseRecord(reading.confirmed),
     pending: reading.pending,
+    stuck: reading.transactions.filter(({ state }) => state === 'reverting-failed').map(({ id }) => id),
   }
 }
 
@@ -150,7 +153,7 @@ export function planOutcome(model: Model, host: HostModel, view: HostView): Host
     ...emptyOutcome(host),
     changes,
     users: mergeUsers(view.record?.users, usersOf(host)),
-    warnings: warnHost(host, view.facts),
+    warnings: [...warnHost(host, view.facts), ...stuckWarnings(view)],
     absentPorts: absentPorts(host, view.facts),
     status: refusals.length > 0 ? 'refused' : changes.size > 0 ? 'planned' : 'in-sync',
     ...(refusals.length > 0 ? { reason: refusals.join('\n') } : {}),
@@ -162,8 +165,14 @@ export function pendingReasons(view: HostView): readonly string[] {
   return view.pending.length === 0
     ? []
     : [
-        `transaction ${view.pending.join(', ')} of another run is neither confirmed nor reverted: wait for its window to end`,
+        `transaction ${view.pending.join(', ')} of another run is neither confirmed nor reverted: wait for its window to end, or run "reconcile recover"`,
       ]
+}
+
+function stuckWarnings(view: HostView): readonly string[] {
+  return view.stuck.map(
+    (id) => `transaction ${id} could not be reverted: look at the host, then run "reconcile recover"`,
+  )
 }
 
 function driftOutcome(host: HostModel, view: HostView): HostOutcome {
@@ -184,7 +193,11 @@ function driftOutcome(host: HostModel, view: HostView): HostOutcome {
     ...(bypassed.length > 0 ? { reason: bypassed.join('\n') } : {}),
     changes,
     users: view.record.users,
-    warnings: [...warnHost(host, view.facts), ...view.pending.map((id) => `transaction ${id} is still open`)],
+    warnings: [
+      ...warnHost(host, view.facts),
+      ...view.pending.map((id) => `transaction ${id} is still open`),
+      ...stuckWarnings(view),
+    ],
   }
 }
 

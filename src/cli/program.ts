@@ -139,6 +139,11 @@ function addWriters(program: Command, ended: (code: ExitCode) => void): void {
         (await import('./rollback.ts')).rollback(context, own),
       )
     })
+  command(program, 'recover', 'end what a run left open on --host, by going back').action(
+    async (_, self: Command) => {
+      await run(self, ended, 'writes', async (context) => (await import('./recover.ts')).recover(context))
+    },
+  )
   program.allowExcessArguments().action(async (_, self: Command) => {
     const [word] = self.args
     if (word !== undefined) self.error(unknownCommand(program, word), { code: 'commander.unknownCommand' })

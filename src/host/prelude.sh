@@ -63,11 +63,27 @@ state_of() {
   printf 'prepared\n'
 }
 
+# The same, but `rebooted` for what an earlier boot left pending: its timer and its effect are gone. A marker holds the id
+# of its boot; one that is renamed while we look is looked up again.
+state_since_boot() {
+  state=$(state_of "$1")
+  case $state in
+    armed | reverting)
+      if boot=$(cat "$1/$state" 2>/dev/null); then
+        [ "$boot" = "$(boot_id)" ] || state=rebooted
+      else
+        state=$(state_of "$1")
+      fi
+      ;;
+  esac
+  printf '%s\n' "$state"
+}
+
 list_transactions() {
   [ -d "$home/tx" ] || return 0
   for entry in $(ls -t "$home/tx"); do
     if valid_id "$entry" && [ -d "$home/tx/$entry" ]; then
-      printf '%s %s\n' "$entry" "$(state_of "$home/tx/$entry")"
+      printf '%s %s\n' "$entry" "$(state_since_boot "$home/tx/$entry")"
     fi
   done
   return 0

@@ -138,7 +138,7 @@ async function readSettings(request: Request): Promise<ReadonlyMap<string, reado
     settings.set(key, [...(settings.get(key) ?? []), value])
   }
   const command = settings.get('proxycommand')?.[0] ?? 'none'
-  if (command !== 'none') {
+  if (command !== 'none' && connection.proxyJump === undefined) {
     throw new HostError(
       'tool',
       name,

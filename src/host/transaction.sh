@@ -40,23 +40,22 @@ give_up() {
   die "$1"
 }
 
-# Under the lock nobody else is preparing, so what is only prepared was abandoned. What an earlier boot left
-# armed has lost its timer and its effect: the boot loaded what was confirmed.
+# Under the lock nobody else is preparing: what is only prepared was abandoned.
 settle_others() {
   for entry in $(ls "$home/tx"); do
     valid_id "$entry" || continue
     other=$home/tx/$entry
-    state=$(state_of "$other")
-    case $state in
+    case $(state_since_boot "$other") in
       prepared)
         stop_timer "$entry"
         rm -rf "${other:?}"
         ;;
-      armed | reverting)
-        if [ "$(cat "$other/$state" 2>/dev/null)" = "$(boot_id)" ]; then
-          refuse pending
-        fi
-        mv -f "$other/$state" "$other/rebooted" || refuse pending
+      armed | reverting) refuse pending ;;
+      rebooted)
+        # At most one of them is there.
+        for marker in armed reverting; do
+          [ ! -e "$other/$marker" ] || mv -f "$other/$marker" "$other/rebooted" || refuse pending
+        done
         ;;
     esac
   done
@@ -84,7 +83,7 @@ receive() {
 }
 
 # First the timer, then the marker: killed in between, the timer finds nothing to do; the other way round the
-# transaction would block the host with nobody to end it. The marker holds the boot's id, see `settle_others`.
+# transaction would block the host with nobody to end it. The marker holds the boot's id, see `state_since_boot`.
 arm() {
   start_timer || give_up "the dead-man's switch could not be started"
   boot_id >"$tx/marker" || give_up "cannot write to $tx"

@@ -1,39 +1,40 @@
 import { type Address, familyOf } from '../net/address.ts'
-import { representatives } from '../net/boundary.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { Model, RuleOrigin } from '../model/model.ts'
+import type { Model, RuleId, RuleOrigin } from '../model/model.ts'
 import { type Problem, formatSource } from '../repo/problem.ts'
 import type { PeerDocument, ServiceMatch, TestDocument } from '../repo/repo.ts'
 import type { Packet } from './packet.ts'
 import { type PolicyVerdict, judge } from './policy.ts'
+import { representativesIn } from './policy-tests-classes.ts'
 
 /** The packets of one test would be more than this: it must be split. */
 const packetLimit = 100_000
 
+/** How the policies' own tests went. */
+export interface TestRun {
+  readonly problems: readonly Problem[]
+  /** Every rule that decided on some packet of some test, on its way out or in. */
+  readonly exercised: ReadonlySet<RuleId>
+}
+
 /**
- * Runs the policies' own `tests:`. A test over sets or groups holds only if it holds for every address in them: one packet is
- * tried for each class of addresses that the model's lists tell apart. A failing test is an error that names the deciding rule.
+ * Runs the policies' own `tests:`. A test over sets or groups holds only if it holds for every address in them: packets are
+ * tried for each kind of address that the policy tells apart. A failing test is an error that names the deciding rule.
  */
 export function runPolicyTests(
   model: Model,
   tests: readonly TestDocument[],
   prefixesOf: (peer: PeerDocument) => readonly Prefix[],
-): readonly Problem[] {
-  const lists = model.hosts.flatMap((host) => [
-    ...host.management,
-    ...host.lists.flatMap((list) => list.prefixes),
-    ...host.nics.flatMap((nic) =>
-      nic.addresses.map((address) => `${address}/${address.includes(':') ? 128 : 32}` as Prefix),
-    ),
-  ])
-  const known = [...new Set(lists)]
-  return tests.flatMap((test) => runTest(test))
+): TestRun {
+  const exercised = new Set<RuleId>()
+  if (tests.length === 0) return { problems: [], exercised }
+  const representatives = representativesIn(model)
+  return { problems: tests.flatMap((test) => runTest(test)), exercised }
 
   function runTest(test: TestDocument): readonly Problem[] {
-    const sources = prefixesOf(test.from).flatMap((prefix) => representatives(prefix, known))
-    const destinations = prefixesOf(test.to).flatMap((prefix) => representatives(prefix, known))
+    const sources = representatives(prefixesOf(test.from))
+    const destinations = representatives(prefixesOf(test.to))
     const at = { at: test.source, severity: 'error' as const }
-    const packets = packetsOf(test.service, sources, destinations)
     if (sources.length * destinations.length > packetLimit)
       return [
         {
@@ -42,6 +43,7 @@ export function runPolicyTests(
           message: `test "${test.name}" means more than ${packetLimit} packets: split it`,
         },
       ]
+    const packets = packetsOf(test.service, sources, destinations)
     if (packets.length === 0)
       return [
         {
@@ -51,11 +53,17 @@ export function runPolicyTests(
         },
       ]
     const wrong = packets
-      .map((packet) => ({ packet, verdict: judge(model, packet) }))
+      .map((packet) => ({ packet, verdict: judgeAndNote(packet) }))
       .find(({ verdict }) => (verdict.verdict === 'allow' ? 'allow' : 'deny') !== test.expect)
     return wrong === undefined
       ? []
       : [{ ...at, code: 'test-failed', message: explain(test, wrong.packet, wrong.verdict, model.rules) }]
+  }
+
+  function judgeAndNote(packet: Packet): PolicyVerdict {
+    const verdict = judge(model, packet)
+    for (const { by } of verdict.judgements) if (model.rules.has(by as RuleId)) exercised.add(by as RuleId)
+    return verdict
   }
 }
 

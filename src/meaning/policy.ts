@@ -1,10 +1,11 @@
-import { familyOf } from '../net/address.ts'
+import { type Address, addressValue, familyOf } from '../net/address.ts'
 import type { PortRange } from '../net/port.ts'
-import { contains } from '../net/prefix.ts'
+import type { Prefix } from '../net/prefix.ts'
 import type { HostModel, Model, Nic, Rule, RuleId, Ruleset } from '../model/model.ts'
 import type { ServiceMatch } from '../repo/repo.ts'
 
 import type { Packet } from './packet.ts'
+import { holds, spansOf } from './space-addresses.ts'
 
 /** Where a packet was judged, and by what. `default` is the end of a filtered ruleset, `management` the floor. */
 export interface Judgement {
@@ -49,9 +50,7 @@ function* steps(model: Model, packet: Packet): Generator<Judgement> {
 function judgeHostInbound(host: HostModel, packet: Packet): Judgement {
   const place = `${host.name} inbound`
   const isManagement =
-    packet.protocol === 6 &&
-    packet.destinationPort === 22 &&
-    host.management.some((prefix) => contains(prefix, packet.source))
+    packet.protocol === 6 && packet.destinationPort === 22 && speaksOf(host.management, packet.source)
   if (isManagement) return { place, verdict: 'allow', by: 'management' }
   return judgeRuleset(host.own.inbound, packet, packet.source, place)
 }
@@ -66,7 +65,7 @@ function judgeRuleset(ruleset: Ruleset, packet: Packet, peer: Packet['source'], 
 }
 
 function matches(rule: Rule, packet: Packet, peer: Packet['source']): boolean {
-  const speaksOfPeer = rule.peer === 'any' || rule.peer.prefixes.some((prefix) => contains(prefix, peer))
+  const speaksOfPeer = rule.peer === 'any' || speaksOf(rule.peer.prefixes, peer)
   return speaksOfPeer && rule.services.some((service) => matchesService(service, packet))
 }
 
@@ -104,11 +103,40 @@ function matchesPort(ranges: readonly PortRange[], port: number | undefined): bo
   )
 }
 
-function nicAt(model: Model, address: Packet['source']): Nic | undefined {
-  for (const host of model.hosts) for (const nic of host.nics) if (nic.addresses.includes(address)) return nic
-  return undefined
+/** Who has which address; the first in the order of the model. Built once per model: a fleet has many thousands. */
+interface Directory {
+  readonly nics: ReadonlyMap<string, Nic>
+  readonly hypervisors: ReadonlyMap<string, HostModel>
 }
 
-function hypervisorAt(model: Model, address: Packet['source']): HostModel | undefined {
-  return model.hosts.find((host) => host.connection.host === address)
+const directories = new WeakMap<Model, Directory>()
+
+function directoryOf(model: Model): Directory {
+  const known = directories.get(model)
+  if (known !== undefined) return known
+  const nics = new Map<string, Nic>()
+  const hypervisors = new Map<string, HostModel>()
+  for (const host of model.hosts) {
+    const address = host.connection.host
+    if (address !== undefined && !hypervisors.has(address)) hypervisors.set(address, host)
+    for (const nic of host.nics) for (const one of nic.addresses) if (!nics.has(one)) nics.set(one, nic)
+  }
+  const directory = { nics, hypervisors }
+  directories.set(model, directory)
+  return directory
+}
+
+/** The NIC that has this address, as `judge` sees it. */
+export function nicAt(model: Model, address: Address): Nic | undefined {
+  return directoryOf(model).nics.get(address)
+}
+
+/** The hypervisor that is reached at this address, as `judge` sees it. */
+export function hypervisorAt(model: Model, address: Address): HostModel | undefined {
+  return directoryOf(model).hypervisors.get(address)
+}
+
+/** By binary search: a list may hold thousands of prefixes. */
+function speaksOf(prefixes: readonly Prefix[], address: Address): boolean {
+  return holds(spansOf(prefixes)[familyOf(address)], addressValue(address))
 }

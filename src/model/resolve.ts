@@ -48,6 +48,12 @@ interface Context {
   readonly problems: Problem[]
   /** Pairs of rules already compared, as `id id`. */
   readonly compared: Set<string>
+  /** Guests by the hypervisor they run on, in the order of the inventory. */
+  readonly guestsByHost: ReadonlyMap<string, readonly InventoryHost[]>
+  /** Firewalls that protect a name, in their order. */
+  readonly firewallsByName: ReadonlyMap<string, readonly Firewall[]>
+  /** What the same firewalls say is the same object everywhere: whoever compares rulesets looks once. By `kind direction names`. */
+  readonly rulesets: Map<string, Ruleset>
 }
 
 /**
@@ -67,12 +73,45 @@ export function resolve(
     )
     .sort((a, b) => a.document.order - b.document.order || compareText(a.document.name, b.document.name))
   const networks = networksOf(repo, problems)
-  const context = { repo, book, networks, firewalls, origins, problems, compared: new Set<string>() }
+  const context = {
+    repo,
+    book,
+    networks,
+    firewalls,
+    origins,
+    problems,
+    compared: new Set<string>(),
+    guestsByHost: guestsByHost(repo),
+    firewallsByName: firewallsByName(firewalls),
+    rulesets: new Map<string, Ruleset>(),
+  }
 
   checkIdentities(context)
   const hypervisors = [...repo.inventory.hosts.values()].filter((host) => host.role.kind === 'hypervisor')
   const hosts = hypervisors.map((host) => hostModel(host, host.role as HypervisorDocument, context))
   return { model: { hosts: hosts.sort((a, b) => compareText(a.name, b.name)), rules: origins }, problems }
+}
+
+function guestsByHost(repo: Repo): ReadonlyMap<string, readonly InventoryHost[]> {
+  const guests = new Map<string, InventoryHost[]>()
+  for (const host of repo.inventory.hosts.values()) {
+    if (host.role.kind !== 'guest') continue
+    const neighbours = guests.get(host.role.host)
+    if (neighbours === undefined) guests.set(host.role.host, [host])
+    else neighbours.push(host)
+  }
+  return guests
+}
+
+function firewallsByName(firewalls: readonly Firewall[]): ReadonlyMap<string, readonly Firewall[]> {
+  const byName = new Map<string, Firewall[]>()
+  for (const firewall of firewalls)
+    for (const name of firewall.protects) {
+      const others = byName.get(name)
+      if (others === undefined) byName.set(name, [firewall])
+      else others.push(firewall)
+    }
+  return byName
 }
 
 function compareText(a: string, b: string): number {
@@ -168,9 +207,7 @@ function checkIdentities({ repo, problems }: Context): void {
 }
 
 function hostModel(host: InventoryHost, role: HypervisorDocument, context: Context): HostModel {
-  const guests = [...context.repo.inventory.hosts.values()].filter(
-    (guest) => guest.role.kind === 'guest' && guest.role.host === host.name,
-  )
+  const guests = context.guestsByHost.get(host.name) ?? []
   const nics = guests.flatMap((guest) =>
     guest.role.kind === 'guest' ? guest.role.nics.flatMap((nic) => nicModel(guest, nic, role, context)) : [],
   )
@@ -272,14 +309,24 @@ function ruleset(
   context: Context,
   what: 'guest' | 'hypervisor',
 ): Ruleset {
-  const protecting = context.firewalls.filter((firewall) => firewall.protects.has(host.name))
+  const protecting = context.firewallsByName.get(host.name) ?? []
   const speaking = protecting.filter((firewall) => firewall[direction] !== undefined)
-  const filtered = what === 'guest' ? protecting.length > 0 : speaking.length > 0
+  const isFiltered = what === 'guest' ? protecting.length > 0 : speaking.length > 0
+  if (!isFiltered) return unfiltered
+  // The names of firewalls hold no line feed.
+  const key = [direction, ...speaking.map((firewall) => firewall.document.name)].join('\n')
+  const known = context.rulesets.get(key)
+  if (known !== undefined) return known
   reportConflicts(speaking, direction, context, host.name)
-  return filtered
-    ? { kind: 'filtered', rules: speaking.flatMap((firewall) => firewall[direction] ?? []) }
-    : { kind: 'unfiltered', rules: [] }
+  const made: Ruleset = {
+    kind: 'filtered',
+    rules: speaking.flatMap((firewall) => firewall[direction] ?? []),
+  }
+  context.rulesets.set(key, made)
+  return made
 }
+
+const unfiltered: Ruleset = { kind: 'unfiltered', rules: [] }
 
 /** Two firewalls of one order must not disagree on any packet: their order among each other means nothing to the user. */
 function reportConflicts(

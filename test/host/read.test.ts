@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Shared, closeShared, createShared } from '../../src/host/bastion.ts'
@@ -73,14 +73,16 @@ describe('reading a host', () => {
   })
 
   test('gives back the record and tells the states of transactions', async () => {
-    const state = (id: string, marker: string) => {
+    const thisBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')
+    const state = (id: string, marker: string, boot = thisBoot) => {
       mkdirSync(join(host.state, 'tx', id), { recursive: true })
-      if (marker !== '') writeFileSync(join(host.state, 'tx', id, marker), '')
+      if (marker !== '') writeFileSync(join(host.state, 'tx', id, marker), boot)
     }
     state('t1', 'armed')
     state('t2', 'reverting')
     state('t3', 'confirmed')
     state('t4', '')
+    state('t5', 'armed', 'an earlier boot\n')
     mkdirSync(join(host.state, 'tx', 'not an id'))
     writeFileSync(join(host.state, 'confirmed'), '{"a": "ä"}\n')
     const reading = await read(connection, [])
@@ -91,6 +93,7 @@ describe('reading a host', () => {
       { id: 't2', state: 'reverting' },
       { id: 't3', state: 'confirmed' },
       { id: 't4', state: 'prepared' },
+      { id: 't5', state: 'rebooted' },
     ])
   })
 

@@ -200,6 +200,20 @@ describe('a transaction is refused', () => {
     expect(await nowRead()).toMatchObject({ pending: [], transactions: [] })
   })
 
+  test('when its id could lead out of its directory', async () => {
+    const orders = {
+      transaction: (id: string) => `gitwall-begin-1 ${id} 60 0 0 0 0\n`,
+      confirm: (id: string) => `gitwall-confirm-1 ${id} 0 0\n`,
+      revert: (id: string) => `${id}\n`,
+    } as const
+    for (const name of ['transaction', 'confirm', 'revert'] as const)
+      for (const id of ['../x', 'x/../../y', '.', '-x', 'x*', 'x'.repeat(65)]) {
+        const stdin = orders[name](id)
+        const result = await connection.run({ script: scriptText(name), stdin, timeoutMs: 5000 })
+        expect([result.code, result.stderr]).toEqual([71, "the transaction's id is malformed\n"])
+      }
+  })
+
   test('when it was given up before it began', async () => {
     const late = await transaction()
     expect(await revertNow(connection, late.id)).toBe('unknown-id')
@@ -405,6 +419,7 @@ describe('whatever happens', () => {
     const before = await transaction()
     await begin(connection, before)
     writeFileSync(join(host.state, 'tx', before.id, 'armed'), 'another boot\n')
+    expect((await nowRead()).pending).toEqual([])
     expect(await begin(connection, await transaction())).toEqual({ kind: 'moved' })
     expect(await stateOf(before.id)).toBe('rebooted')
     expect(await revertNow(connection, before.id)).toBe('reverted')

@@ -4,12 +4,12 @@ import { type Mac, isGroupMac } from '../../net/mac.ts'
 import { type Prefix, aggregate, ofFamily, prefixAddress, prefixBits } from '../../net/prefix.ts'
 
 /**
- * The rules on who a guest may claim to be, as nft 1.0.6 prints them. Whatever no line accepts is dropped: other ethertypes
- * (which includes VLAN-tagged frames) as well as packets whose IPv6 header chain does not lead to a protocol.
+ * The rules on who a guest may claim to be, as `nft -p` 1.0.6 prints them. Whatever no line accepts is dropped: other ethertypes
+ * (which includes VLAN-tagged frames) as well as IPv6 packets that nft cannot take apart: those have no `meta l4proto`.
  *
  * What could hide a forged message: IPv4 fragments cannot, the first one holds the whole UDP header. In IPv6 nft steps over
- * extension headers, so a type or port behind them is seen; neighbour discovery behind any is dropped, as RFC 6980 says of
- * fragments; and a header chain that goes on in a later fragment has no `meta l4proto`, so nothing accepts it.
+ * extension headers, so a type or port behind them is seen. Fragments that begin with an extension header are dropped, since
+ * the chain could go on in the next one (RFC 7112), and so is neighbour discovery in fragments (RFC 6980).
  */
 export function antispoofRules(nic: Nic): readonly string[] {
   const owners = ownersOf(nic)
@@ -29,6 +29,7 @@ export function antispoofRules(nic: Nic): readonly string[] {
         (prefix) => `ether saddr ${owner.mac} ip saddr ${spelled(prefix)} accept`,
       ),
     ),
+    `frag nexthdr ${extensionHeaders} counter drop`,
     ...discoveryRules(nic),
     ...owners.flatMap(ownDiscoveryRules),
     // From nowhere: duplicate address detection, router solicitation, group membership. RFC 4862, 5.4; RFC 3590.
@@ -70,6 +71,8 @@ function arpRules({ mac, prefixes }: Owner): readonly string[] {
   ]
 }
 
+/** Hop-by-hop, routing, fragment, authentication, destination options, mobility, HIP, shim6: IANA, "IPv6 Extension Header Types". */
+const extensionHeaders = '{ 0, 43, 44, 51, 60, 135, 139, 140 }'
 const routerTypes = '{ nd-router-advert, nd-redirect }'
 const neighbourTypes = '{ nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }'
 const discoveryTypes =
@@ -86,7 +89,7 @@ function discoveryRules(nic: Nic): readonly string[] {
   return [
     ...(nic.routerAdvertisements ? [] : [`icmpv6 type ${routerTypes} counter drop`]),
     `icmpv6 type ${types} ip6 hoplimit != 255 counter drop`,
-    `icmpv6 type ${types} ip6 nexthdr != ipv6-icmp counter drop`,
+    `icmpv6 type ${types} ip6 nexthdr != 58 counter drop`,
     'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 length != { 24, 32 } counter drop',
     'icmpv6 type nd-router-solicit ip6 length != { 8, 16 } counter drop',
   ]

@@ -8,7 +8,7 @@ import { chainKey, formatElement, liveTable, mapHeader, mapKey, probe, tableKey 
 /**
  * The table `bridge gitwall`: who the guests of Linux bridges may claim to be. It stands before br_netfilter and its conntrack,
  * and does not depend on `bridge-nf-call-iptables`. Keys: `table`, `map from`, `chain <name>`. Text: the lines of the object as
- * `nft -s list table` prints them.
+ * `nft -s -p list table` prints them.
  */
 export const nft: Backend = {
   name: 'nft',

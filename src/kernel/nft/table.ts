@@ -23,12 +23,12 @@ export function formatElement(port: string): string {
 /**
  * One line for every object of our table: `chain from-tap101i0<tab>line<tab>line…`, sorted, since the kernel lists objects in the
  * order they were made. `table` carries the flags of the table itself; its comment means nothing. `-s` leaves the values of
- * counters out.
+ * counters out, `-p` the names of protocols, which come from the host's `/etc/protocols`.
  */
 export const probe = String.raw`command -v nft >/dev/null 2>&1 || exit 0
 tables=$(nft list tables bridge) || exit 1
 printf '%s\n' "$tables" | grep -qx 'table bridge gitwall' || exit 0
-text=$(nft -s list table bridge gitwall) || exit 1
+text=$(nft -s -p list table bridge gitwall) || exit 1
 printf '%s\n' "$text" | awk '
   NR == 1 { if ($0 != "table bridge gitwall {") print "? " $0; table = "table"; next }
   /^\t[^\t].* \{$/ { line = substr($0, 2, length($0) - 3); inside = 1; next }

@@ -39,7 +39,8 @@ export interface Ct {
   /** Where a copy of the packet goes on, tracked. */
   readonly table?: number
   readonly zone: number | Subfield
-  readonly isTranslated: boolean
+  /** `known`: translates packets of connections that were set up so. `new`: sets one up. */
+  readonly translates: 'no' | 'known' | 'new'
   /** `ct_mark` and `ct_label`, of the connection. */
   readonly exec: readonly Action[]
 }

@@ -121,7 +121,13 @@ const rows: readonly Row[] = [
   ['icmp_type NXM_OF_ICMP_TYPE OXM_OF_ICMPV4_TYPE', 'sourcePort', 16, 'number', { requires: 'icmp4' }],
   ['icmp_code NXM_OF_ICMP_CODE OXM_OF_ICMPV4_CODE', 'destinationPort', 16, 'number', { requires: 'icmp4' }],
   ['icmpv6_type NXM_NX_ICMPV6_TYPE OXM_OF_ICMPV6_TYPE', 'sourcePort', 16, 'number', { requires: 'icmp6' }],
-  ['icmpv6_code NXM_NX_ICMPV6_CODE OXM_OF_ICMPV6_CODE', 'destinationPort', 16, 'number', { requires: 'icmp6' }],
+  [
+    'icmpv6_code NXM_NX_ICMPV6_CODE OXM_OF_ICMPV6_CODE',
+    'destinationPort',
+    16,
+    'number',
+    { requires: 'icmp6' },
+  ],
   ['nd_target NXM_NX_ND_TARGET OXM_OF_IPV6_ND_TARGET', 'ndTarget', 128, 'ipv6', { requires: 'nd' }],
   ['nd_sll NXM_NX_ND_SLL OXM_OF_IPV6_ND_SLL', 'arpSource', 48, 'mac', { requires: 'nd-solicit' }],
   ['nd_tll NXM_NX_ND_TLL OXM_OF_IPV6_ND_TLL', 'arpTarget', 48, 'mac', { requires: 'nd-advert' }],
@@ -138,7 +144,10 @@ const registers: readonly (readonly [names: string, field: Field])[] = [
 
 function register(names: string, lastRegister: number, width: number): readonly [string, Field] {
   const word = first.registers + lastRegister
-  return [names, { name: names.split(' ')[0] ?? '', word, shift: 0, width, format: 'number', requires: 'none' }]
+  return [
+    names,
+    { name: names.split(' ')[0] ?? '', word, shift: 0, width, format: 'number', requires: 'none' },
+  ]
 }
 
 const fieldByName: ReadonlyMap<string, Field> = new Map(
@@ -180,19 +189,21 @@ export function bitsOf({ field, start, width }: Subfield, value: bigint, mask: b
   }).filter((bits) => bits.mask !== 0)
 }
 
+/** The value of a subfield of up to 32 bits; `undefined` when it is wider, or some of its bits are not known. */
+export function readNumber(words: Words, { field, start, width }: Subfield): number | undefined {
+  const low = start + field.shift
+  if (low + width > 32) return undefined
+  const mask = width === 32 ? 0xffffffff : 2 ** width - 1
+  if ((((words.unknown[field.word] ?? 0) >>> low) & mask) !== 0) return undefined
+  return (((words.value[field.word] ?? 0) >>> low) & mask) >>> 0
+}
+
 /** The subfield's value, and which of its bits are not known. */
 export function readSubfield(
   words: Words,
   { field, start, width }: Subfield,
 ): { readonly value: bigint; readonly unknown: bigint } {
   const low = start + field.shift
-  if (low + width <= 32) {
-    const mask = width === 32 ? 0xffffffff : 2 ** width - 1
-    return {
-      value: BigInt((((words.value[field.word] ?? 0) >>> low) & mask) >>> 0),
-      unknown: BigInt((((words.unknown[field.word] ?? 0) >>> low) & mask) >>> 0),
-    }
-  }
   const all = (1n << BigInt(width)) - 1n
   const count = Math.ceil((low + width) / 32)
   const wide = (row: Uint32Array) =>
@@ -200,7 +211,10 @@ export function readSubfield(
       (sum, part) => sum | part,
       0n,
     )
-  return { value: (wide(words.value) >> BigInt(low)) & all, unknown: (wide(words.unknown) >> BigInt(low)) & all }
+  return {
+    value: (wide(words.value) >> BigInt(low)) & all,
+    unknown: (wide(words.unknown) >> BigInt(low)) & all,
+  }
 }
 
 /** Writes `value`, and marks the bits of `unknown` as not known. */

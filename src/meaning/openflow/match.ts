@@ -42,7 +42,8 @@ export function parseMatch(parts: readonly string[], portNumber: PortNumbers): M
     if (found === undefined) unread.push(part)
     for (const bits of found ?? []) {
       const before = bitsByWord.get(bits.word)
-      if (before !== undefined && ((before.value ^ bits.value) & before.mask & bits.mask) !== 0) isImpossible = true
+      if (before !== undefined && ((before.value ^ bits.value) & before.mask & bits.mask) !== 0)
+        isImpossible = true
       bitsByWord.set(bits.word, before === undefined ? bits : merge(before, bits))
     }
   }
@@ -72,6 +73,8 @@ function parsePart(part: string, portNumber: PortNumbers): readonly Bits[] | und
 }
 
 function parseKeyword(word: string): readonly Bits[] | undefined {
+  // Any Ethernet frame, as every packet here is.
+  if (word === 'eth') return []
   const known = keywords.get(word)
   if (known === undefined) return undefined
   const [etherType, protocol] = known

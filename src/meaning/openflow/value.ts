@@ -46,12 +46,7 @@ export function parseValue(field: Field, text: string, portNumber: PortNumbers):
   return { value: masked.value & masked.mask, mask: masked.mask }
 }
 
-function parseFormat(
-  field: Field,
-  text: string,
-  all: bigint,
-  portNumber: PortNumbers,
-): Masked | undefined {
+function parseFormat(field: Field, text: string, all: bigint, portNumber: PortNumbers): Masked | undefined {
   switch (field.format) {
     case 'number':
       return withMask(text, all, parseNumber)

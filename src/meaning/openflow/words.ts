@@ -88,7 +88,7 @@ export interface Bits {
   readonly value: number
 }
 
-/** The words of one packet. Bits set in `unknown` are bits that nobody told us; they are zero in `value`. */
+/** The words of one packet. Bits set in `unknown` are bits that nobody told us: what `value` says of them means nothing. */
 export interface Words {
   readonly value: Uint32Array
   readonly unknown: Uint32Array

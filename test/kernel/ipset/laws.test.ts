@@ -9,7 +9,7 @@ import type { Prefix } from '../../../src/net/prefix.ts'
 import { type TestHost, createHost, noFacts } from '../iptables/host.ts'
 import { hostModel, makeHost } from '../iptables/models.ts'
 
-const runs = { numRuns: 15 }
+const runs = { numRuns: 15, endOnFailure: true }
 
 const foreign = `create gwx hash:net
 add gwx 10.0.0.0/8
@@ -85,7 +85,7 @@ describe('sets', () => {
           expect(host.probe(ipset)).toBe(fingerprint)
         }
       }),
-      { numRuns: 6 },
+      { numRuns: 6, endOnFailure: true },
     )
   })
 

@@ -24,7 +24,7 @@ export interface Probe {
   readonly to: string
   readonly port?: number
   readonly from?: string
-  /** Default 0.5. */
+  /** Default 0.4. */
   readonly patienceSeconds?: number
 }
 
@@ -138,10 +138,11 @@ export async function createBridge(iptables: 'nft' | 'legacy'): Promise<TestBrid
     try: (node, probes) =>
       JSON.parse(node.namespace.must(['python3', script, 'try'], JSON.stringify(probes))) as never,
     async forge(from, to, frames, awaited = frames) {
-      const sniffer = start(to.namespace, ['sniff', '0.6'])
+      const sniffer = start(to.namespace, ['sniff', '20'])
       const output = outputOf(sniffer)
       await said(sniffer, 'ready')
       from.namespace.must(['python3', script, 'forge'], frames.join('\n'))
+      sniffer.kill('SIGTERM')
       const seen = await output
       return awaited.filter((frame) => seen.includes(frame))
     },

@@ -52,7 +52,11 @@ describe('the dispatch tree', () => {
   test('has names that iptables takes, each once, whatever the bridge is called', () => {
     fc.assert(
       fc.property(ports, (list) => {
-        const names = [...dispatchSenders(list), ...dispatchReceivers(list), ...dropStrangers('b'.repeat(15), list)].map(({ name }) => name)
+        const names = [
+          ...dispatchSenders(list),
+          ...dispatchReceivers(list),
+          ...dropStrangers('b'.repeat(15), list),
+        ].map(({ name }) => name)
         expect(names.filter((name) => name.length > 28)).toEqual([])
         expect(new Set(names).size).toBe(names.length)
       }),
@@ -66,8 +70,13 @@ describe('the dispatch tree', () => {
 
   test('changes in a node or two when a neighbour comes', () => {
     const list = Array.from({ length: 500 }, (_, n) => `tap${100 + n}i0`)
-    const [before, after] = [textByName(dispatchSenders(list)), textByName(dispatchSenders([...list, 'tap1234i0']))]
-    const changed = [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name))
+    const [before, after] = [
+      textByName(dispatchSenders(list)),
+      textByName(dispatchSenders([...list, 'tap1234i0'])),
+    ]
+    const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+      (name) => before.get(name) !== after.get(name),
+    )
     expect(changed.length).toBeLessThanOrEqual(2)
   })
 })

@@ -46,11 +46,20 @@ const hands: readonly (readonly [string, string])[] = [
   ['narrows our jump', `-D FORWARD ${hook}\n-A FORWARD -s 10.0.0.0/8 ${hook}`],
   ['jumps from a chain that we do not hook', '-A OUTPUT -m comment --comment gitwall -j gw-to'],
   ['lets everything in', '-I gw-i-tap1 1 -j ACCEPT'],
-  ['changes a rule', '-R gw-i-tap1 5 -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -m comment --comment "gw:000000000016" -j ACCEPT'],
-  ['adds a rule outside our vocabulary', '-A gw-i-tap1 -m limit --limit 3/min -m comment --comment "say \\"x\\"" -j LOG --log-prefix "a b"'],
+  [
+    'changes a rule',
+    '-R gw-i-tap1 5 -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -m comment --comment "gw:000000000016" -j ACCEPT',
+  ],
+  [
+    'adds a rule outside our vocabulary',
+    '-A gw-i-tap1 -m limit --limit 3/min -m comment --comment "say \\"x\\"" -j LOG --log-prefix "a b"',
+  ],
   ['empties a chain', '-F gw-deliver'],
   ['adds a chain under our prefix', ':gw-mine - [0:0]\n-A gw-mine -j DROP\n-A gw-deliver -j gw-mine'],
-  ['empties everything', '-F FORWARD\n-F gw-forward\n-F gw-from\n-F gw-to\n-F gw-o-tap1\n-F gw-deliver\n-F gw-i-tap1\n-X gw-i-tap1'],
+  [
+    'empties everything',
+    '-F FORWARD\n-F gw-forward\n-F gw-from\n-F gw-to\n-F gw-o-tap1\n-F gw-deliver\n-F gw-i-tap1\n-X gw-i-tap1',
+  ],
 ]
 
 describe.each(['nft', 'legacy'] as const)('chains on the %s back end, when a hand', (backend) => {
@@ -68,9 +77,9 @@ describe.each(['nft', 'legacy'] as const)('chains on the %s back end, when a han
     const changes = diffState(host.read(iptables), target)
     expect(changes).not.toEqual([])
     const [steps, undo] = [iptables.steps(changes, noFacts), iptables.undo(changes, noFacts)]
-    for (const attempt of [undo, steps, undo, [...steps, ...undo.slice(0, 4)], undo, [...undo.slice(0, -2), ...undo]]) {
-      host.run(attempt)
-      if (attempt !== steps && attempt.at(-1) === undo.at(-1)) expect(host.probe(iptables)).toBe(fingerprint)
+    for (const moves of [undo, [...steps, ...undo], [...steps, ...undo.slice(0, -2), ...undo]]) {
+      host.run(moves)
+      expect(host.probe(iptables)).toBe(fingerprint)
     }
     host.run(steps)
     expect(diffState(host.read(iptables), target)).toEqual([])
@@ -106,7 +115,10 @@ describe.each(['nft', 'legacy'] as const)('chains on the %s back end, when a han
 })
 
 function ruleLines(saved: string): readonly string[] {
-  return saved.split('\n').filter((line) => /^(:gw-|-A )/.test(line)).sort()
+  return saved
+    .split('\n')
+    .filter((line) => /^(:gw-|-A )/.test(line))
+    .sort()
 }
 
 describe('what a host says of its tables', () => {
@@ -124,16 +136,21 @@ describe('what a host says of its tables', () => {
     legacy.delete()
   })
 
-  test.each(['nft', 'legacy'] as const)('is refused when the back end besides %s holds chains of ours too', (backend) => {
-    const other = backend === 'nft' ? 'legacy' : 'nft'
-    const both = createHost(backend)
-    both.move(iptables, target)
-    both.must([`ip6tables-${other}`, '-N', 'gw-deliver'])
-    expect(() => both.read(iptables)).toThrow(`both back ends of IPv6 hold chains of gitwall, and both filter: remove the "gw-" chains of "ip6tables-${other}"`)
-    both.must([`ip6tables-${other}`, '-X', 'gw-deliver'])
-    expect(both.read(iptables)).toEqual(target)
-    both.delete()
-  })
+  test.each(['nft', 'legacy'] as const)(
+    'is refused when the back end besides %s holds chains of ours too',
+    (backend) => {
+      const other = backend === 'nft' ? 'legacy' : 'nft'
+      const both = createHost(backend)
+      both.move(iptables, target)
+      both.must([`ip6tables-${other}`, '-N', 'gw-deliver'])
+      expect(() => both.read(iptables)).toThrow(
+        `both back ends of IPv6 hold chains of gitwall, and both filter: remove the "gw-" chains of "ip6tables-${other}"`,
+      )
+      both.must([`ip6tables-${other}`, '-X', 'gw-deliver'])
+      expect(both.read(iptables)).toEqual(target)
+      both.delete()
+    },
+  )
 
   test('is not taken for empty when nft wrote what iptables cannot show', () => {
     host.move(iptables, target)
@@ -141,9 +158,12 @@ describe('what a host says of its tables', () => {
     expect(() => host.read(iptables)).toThrow(UnreadableOutput)
   })
 
-  test.each(['iptables-save: command failed', '4 rule gw-a', '4 chain gw-a', '4 ? -X', '5 end'])('is refused when it is not the format: %s', (output) => {
-    expect(() => iptables.live(output, noFacts)).toThrow(UnreadableOutput)
-  })
+  test.each(['iptables-save: command failed', '4 rule gw-a', '4 chain gw-a', '4 ? -X', '5 end'])(
+    'is refused when it is not the format: %s',
+    (output) => {
+      expect(() => iptables.live(output, noFacts)).toThrow(UnreadableOutput)
+    },
+  )
 
   test('leads back to the rules of the policy', () => {
     const text = target.get('4 filter gw-i-tap1') ?? ''

@@ -4,12 +4,13 @@ import type { State } from '../../../src/kernel/backend.ts'
 import { diffState } from '../../../src/kernel/diff.ts'
 import { ipset } from '../../../src/kernel/ipset/backend.ts'
 import { iptables } from '../../../src/kernel/iptables/backend.ts'
+import { formatProtocol } from '../../../src/kernel/iptables/protocols.ts'
 import type { HostModel } from '../../../src/model/model.ts'
 import { type TestHost, createHost, noFacts } from './host.ts'
 import { hostModel } from './models.ts'
 
-const runs = { numRuns: 8 }
-const undoRuns = { numRuns: 4 }
+const runs = { numRuns: 8, endOnFailure: true }
+const undoRuns = { numRuns: 4, endOnFailure: true }
 
 /** Docker-like chains, a comment with quotes, an option of each sort, and a rule written by nft itself. */
 const foreign = `*filter
@@ -85,6 +86,15 @@ describe.each(['nft', 'legacy'] as const)('iptables on the %s back end', (backen
       }),
       undoRuns,
     )
+  })
+
+  test('knows every protocol by whatever name the host prints', () => {
+    const numbers = Array.from({ length: 255 }, (_, n) => n + 1).filter((n) => ![43, 44, 51, 60].includes(n))
+    const texts = numbers.map((n) => `-p ${formatProtocol(n)} -m comment --comment "gw:x" -j ACCEPT`)
+    for (const family of [4, 6]) {
+      host.move(iptables, new Map([[`${family} filter gw-test`, texts.join('\n')]]))
+      expect(host.read(iptables).get(`${family} filter gw-test`)?.split('\n')).toEqual(texts)
+    }
   })
 
   test('goes away without a trace', () => {

@@ -4,14 +4,14 @@ serve SECONDS              listens on the ports below and answers whoever connec
 try                        reads a JSON list of probes, tries all at once, prints what became of each
 stream ADDRESS SECONDS     prints a line for every message that arrives from the stream port
 forge                      reads frames in hex, one a line, and sends them out of eth0
-sniff SECONDS              prints "ready", then every frame that arrives at eth0, in hex
+sniff SECONDS              prints "ready", then every frame that arrives at eth0, in hex; until told to end, and all is read
 """
-import asyncio, json, socket, struct, sys, time
+import asyncio, json, signal, socket, struct, sys, time
 
 TCP = [22, 80, 81, 443, 5432, 8443]
 UDP = [53, 123]
 STREAM = 9000
-PATIENCE = 0.5
+PATIENCE = 0.4
 
 
 async def answer(reader, writer):
@@ -136,12 +136,16 @@ def sniff(seconds):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     sock.bind(("eth0", 0))
     sock.settimeout(0.05)
+    told = []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(True))
     print("ready", flush=True)
     end = time.time() + seconds
     while time.time() < end:
         try:
             frame, address = sock.recvfrom(2000)
         except TimeoutError:
+            if told:
+                return
             continue
         if address[2] != socket.PACKET_OUTGOING:
             print(frame.hex(), flush=True)

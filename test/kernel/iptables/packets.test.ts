@@ -3,10 +3,11 @@ import { ipset } from '../../../src/kernel/ipset/backend.ts'
 import { iptables } from '../../../src/kernel/iptables/backend.ts'
 import { nft } from '../../../src/kernel/nft/backend.ts'
 import type { AddressList, HostModel, Nic, Rule, RuleId, Ruleset } from '../../../src/model/model.ts'
-import { linkLocal } from '../../../src/net/mac.ts'
+import { type Mac, linkLocal } from '../../../src/net/mac.ts'
 import { type Prefix, hostPrefix } from '../../../src/net/prefix.ts'
 import type { Address } from '../../../src/net/address.ts'
 import { type Node, type Probe, type TestBridge, createBridge, outputOf } from './bridge.ts'
+import { broadcast, ethernet, icmp6, ip, ipv4, ipv6, linkOption, udp as udpDatagram } from '../nft/frames.ts'
 import { noFacts } from './host.ts'
 import { makeHost } from './models.ts'
 
@@ -105,6 +106,8 @@ describe.each(['nft', 'legacy'] as const)('packets, with iptables on the %s back
       )
       const webOut = filtered(
         rule('allow', 'tcp/5432', database),
+        rule('allow', 'tcp/80', database),
+        rule('allow', 'udp/9999', 'any'),
         rule('allow', 'tcp/8443', hypervisor),
         rule('allow', 'tcp/443', hypervisor),
       )
@@ -158,9 +161,10 @@ describe.each(['nft', 'legacy'] as const)('packets, with iptables on the %s back
 
     test('between two guests of one bridge both have a say', () => {
       const { web, db } = bridge
-      expect(bridge.try(web, [tcp(db.v4, 5432), tcp(db.v6, 5432), tcp(db.v4, 22)])).toEqual([
-        'passed',
-        'passed',
+      expect(bridge.try(web, [tcp(db.v4, 5432), tcp(db.v6, 5432)])).toEqual(['passed', 'passed'])
+      expect(bridge.try(web, [tcp(db.v4, 22), tcp(db.v4, 80), tcp(db.v6, 80)])).toEqual([
+        'silent',
+        'silent',
         'silent',
       ])
       expect(bridge.try(db, [tcp(web.v4, 80), tcp(web.v6, 80), ping(web.v4)])).toEqual([
@@ -181,6 +185,40 @@ describe.each(['nft', 'legacy'] as const)('packets, with iptables on the %s back
     test('from a guest to the outside its own rules decide', () => {
       const { web, outside } = bridge
       expect(bridge.try(web, [tcp(outside.v4, 443), tcp(outside.v6, 80)])).toEqual(['silent', 'silent'])
+    })
+
+    test('what the network says of a connection comes back', () => {
+      const closed = [udp(bridge.outside.v4, 9999), udp(bridge.outside.v6, 9999)]
+      expect(bridge.try(bridge.web, closed)).toEqual(['refused', 'refused'])
+    })
+
+    test('without any rule a guest gets its address and finds its neighbours, and nothing else', async () => {
+      const { db, outside } = bridge
+      const everyone = '255.255.255.255'
+      const groupMac = '33:33:00:00:00:01' as Mac
+      const lease = (from: string, ports: readonly [number, number], sender: Mac) => {
+        const payload = udpDatagram({ ip: from, port: ports[0] }, { ip: everyone, port: ports[1] }, 'c0ffee')
+        return ethernet(broadcast, sender, 0x0800, ipv4(from, everyone, 17, payload))
+      }
+      const discovery = (type: number, from: string, body: string, sender: Mac, hops = 255) =>
+        ethernet(
+          groupMac,
+          sender,
+          0x86dd,
+          ipv6(from, 'ff02::1', 58, icmp6(from, 'ff02::1', type, body), hops),
+        )
+      const solicit = `00000000${ip(outside.v6)}${linkOption(1, db.mac)}`
+      const out = [lease('0.0.0.0', [68, 67], db.mac), discovery(135, db.v6, solicit, db.mac)]
+      const notOut = [lease(db.v4, [999, 68], db.mac), discovery(128, db.v6, '00010001', db.mac)]
+      expect(await bridge.forge(db, outside, [...out, ...notOut])).toEqual(out)
+      const router = linkLocal(outside.mac)
+      const advert = '400007080000000000000000'
+      const into = [lease(outside.v4, [67, 68], outside.mac), discovery(134, router, advert, outside.mac)]
+      const notInto = [
+        lease(outside.v4, [67, 69], outside.mac),
+        discovery(134, router, advert, outside.mac, 254),
+      ]
+      expect(await bridge.forge(outside, db, [...into, ...notInto])).toEqual(into)
     })
 
     test('the hypervisor has its own rules, and the floor for its management', () => {

@@ -7,7 +7,7 @@ import type { HostModel } from '../../../src/model/model.ts'
 import { type TestHost, createHost, noFacts } from '../iptables/host.ts'
 import { hostModel } from '../iptables/models.ts'
 
-const runs = { numRuns: 20 }
+const runs = { numRuns: 20, endOnFailure: true }
 
 const foreign = `table bridge filter {
   chain forward { type filter hook forward priority 0; policy accept; ether type arp counter comment "gitwall"; }

@@ -144,7 +144,7 @@ describe('a move', () => {
         ])
         .stdout.split('\n')
         .filter((line) => line.includes('table=20'))
-        .map((line) => /table=(\d+), n_packets=(\d+).* (priority=\S+)/.exec(line)?.slice(1).join(' '))
+        .map((line) => (/table=(\d+), n_packets=(\d+).* (priority=\S+)/.exec(line) ?? []).slice(1).join(' '))
         .sort()
     expect(packets()).toEqual(['200 1 priority=5,in_port=LOCAL', '201 0 priority=6,arp', '201 1 priority=5'])
     const next = new Map(base)

@@ -10,8 +10,17 @@ import { macOf, hostModels, nicPorts } from './models.ts'
 import { type TestSwitch, startSwitch } from './switch.ts'
 
 const strangers = [
-  ...['10.0.0.200', '10.9.0.1', '192.0.2.7', '192.0.2.200', '203.0.113.7', '198.51.100.1'],
-  ...['2001:db8:0:10::99', '2001:db8:7::1', '::102:304', '::7', '2001:db9::1'],
+  '10.0.0.200',
+  '10.9.0.1',
+  '192.0.2.7',
+  '192.0.2.200',
+  '203.0.113.7',
+  '198.51.100.1',
+  '2001:db8:0:10::99',
+  '2001:db8:7::1',
+  '::102:304',
+  '::7',
+  '2001:db9::1',
 ].map((text) => parseAddress(text) as Address)
 
 let bench: TestSwitch

@@ -52,9 +52,14 @@ export function startSwitch(ports: readonly string[]): TestSwitch {
   }
   daemon.vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail_mode=secure')
   if (ports.length > 0) daemon.vsctl(...addPorts('br0', ports))
+  let known: PortNumbers | undefined
+  const numbers = () => (known ??= portNumbers(daemon.appctl('dpif/show')))
   const test: TestSwitch = {
     facts: () => parseFacts(must(['sh', '-c', factsProbe])),
-    vsctl: daemon.vsctl,
+    vsctl: (...args) => {
+      known = undefined
+      return daemon.vsctl(...args)
+    },
     run,
     probe: () => must(['sh', '-c', ovs.probe]),
     live: (facts) => ovs.live(test.probe(), facts),
@@ -69,17 +74,16 @@ export function startSwitch(ports: readonly string[]): TestSwitch {
       test.apply(ovs.steps(changes, facts))
       return changes
     },
-    receivers: (port, packet, ...states) => {
-      const shown = daemon.appctl('dpif/show').matchAll(/^ +(\S+) \d+\/(\d+):/gm)
-      const names = new Map(
-        [...shown].map(([, name = '', number = '']) => [number, name === 'br0' ? 'LOCAL' : name]),
-      )
-      return receiversOf(test.trace(port, packet, ...states), names)
-    },
+    receivers: (port, packet, ...states) =>
+      receiversOf(test.trace(port, packet, ...states), numbers().nameByDatapathNumber),
     trace: (port, packet, ...states) => {
-      const number = port === 'LOCAL' ? port : test.vsctl('get', 'interface', port, 'ofport').trim()
       const next = states.flatMap((state) => ['--ct-next', state])
-      return daemon.appctl('ofproto/trace', 'br0', `in_port=${number},${packet}`, ...next)
+      return daemon.appctl(
+        'ofproto/trace',
+        'br0',
+        `in_port=${numbers().numberByName.get(port)},${packet}`,
+        ...next,
+      )
     },
     appctl: daemon.appctl,
     foreign: (bridge) =>
@@ -100,8 +104,36 @@ export function startSwitch(ports: readonly string[]): TestSwitch {
 export function addPorts(bridge: string, ports: readonly string[]): readonly string[] {
   return ports.flatMap((port, index) => [
     ...(index === 0 ? [] : ['--']),
-    ...['add-port', bridge, port, '--', 'set', 'interface', port, 'type=internal'],
+    'add-port',
+    bridge,
+    port,
+    '--',
+    'set',
+    'interface',
+    port,
+    'type=internal',
   ])
+}
+
+/** The two numbers that every port has, by what `receivers` calls it. */
+interface PortNumbers {
+  readonly numberByName: ReadonlyMap<string, string>
+  readonly nameByDatapathNumber: ReadonlyMap<string, string>
+}
+
+/** Reads `    tap101i0 3/4: (tap)`: OpenFlow's number, then the datapath's. */
+function portNumbers(shown: string): PortNumbers {
+  const ports = [...shown.matchAll(/^ +(\S+) (\d+)\/(\d+):/gm)].map(
+    ([, name = '', number = '', datapathNumber = '']) => ({
+      name: name === 'br0' ? 'LOCAL' : name,
+      number: name === 'br0' ? 'LOCAL' : number,
+      datapathNumber,
+    }),
+  )
+  return {
+    numberByName: new Map(ports.map(({ name, number }) => [name, number])),
+    nameByDatapathNumber: new Map(ports.map(({ name, datapathNumber }) => [datapathNumber, name])),
+  }
 }
 
 /** Ports in the "Datapath actions" of a trace and of the recirculations in it. */

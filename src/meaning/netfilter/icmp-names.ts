@@ -1,0 +1,97 @@
+/** An ICMP type with the codes that a name stands for. */
+export interface IcmpRange {
+  readonly type: number
+  readonly firstCode: number
+  readonly lastCode: number
+}
+
+/** `iptables -p icmp -h`, `ip6tables -p ipv6-icmp -h`; ipset(8) uses the same names. Absent code: any. */
+const names: Readonly<Record<'icmp' | 'icmp6', Readonly<Record<string, readonly [number, number?]>>>> = {
+  icmp: {
+    'echo-reply': [0],
+    pong: [0],
+    'destination-unreachable': [3],
+    'network-unreachable': [3, 0],
+    'host-unreachable': [3, 1],
+    'protocol-unreachable': [3, 2],
+    'port-unreachable': [3, 3],
+    'fragmentation-needed': [3, 4],
+    'source-route-failed': [3, 5],
+    'network-unknown': [3, 6],
+    'host-unknown': [3, 7],
+    'network-prohibited': [3, 9],
+    'host-prohibited': [3, 10],
+    'TOS-network-unreachable': [3, 11],
+    'TOS-host-unreachable': [3, 12],
+    'communication-prohibited': [3, 13],
+    'host-precedence-violation': [3, 14],
+    'precedence-cutoff': [3, 15],
+    'source-quench': [4],
+    redirect: [5],
+    'network-redirect': [5, 0],
+    'host-redirect': [5, 1],
+    'TOS-network-redirect': [5, 2],
+    'TOS-host-redirect': [5, 3],
+    'echo-request': [8],
+    ping: [8],
+    'router-advertisement': [9],
+    'router-solicitation': [10],
+    'time-exceeded': [11],
+    'ttl-exceeded': [11],
+    'ttl-zero-during-transit': [11, 0],
+    'ttl-zero-during-reassembly': [11, 1],
+    'parameter-problem': [12],
+    'ip-header-bad': [12, 0],
+    'required-option-missing': [12, 1],
+    'timestamp-request': [13],
+    'timestamp-reply': [14],
+    'address-mask-request': [17],
+    'address-mask-reply': [18],
+  },
+  icmp6: {
+    'destination-unreachable': [1],
+    'no-route': [1, 0],
+    'communication-prohibited': [1, 1],
+    'beyond-scope': [1, 2],
+    'address-unreachable': [1, 3],
+    'port-unreachable': [1, 4],
+    'failed-policy': [1, 5],
+    'reject-route': [1, 6],
+    'packet-too-big': [2],
+    'time-exceeded': [3],
+    'ttl-exceeded': [3],
+    'ttl-zero-during-transit': [3, 0],
+    'ttl-zero-during-reassembly': [3, 1],
+    'parameter-problem': [4],
+    'bad-header': [4, 0],
+    'unknown-header-type': [4, 1],
+    'unknown-option': [4, 2],
+    'echo-request': [128],
+    ping: [128],
+    'echo-reply': [129],
+    pong: [129],
+    'router-solicitation': [133],
+    'router-advertisement': [134],
+    'neighbour-solicitation': [135],
+    'neighbor-solicitation': [135],
+    'neigbour-solicitation': [135],
+    'neighbour-advertisement': [136],
+    'neighbor-advertisement': [136],
+    'neigbour-advertisement': [136],
+    redirect: [137],
+  },
+}
+
+/** `8`, `3/4`, `echo-request`. `undefined` when it is none of them. */
+export function readIcmp(text: string, protocol: 'icmp' | 'icmp6'): IcmpRange | undefined {
+  const [, type, code] = /^(\d{1,3})(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const named = Object.hasOwn(names[protocol], text) ? names[protocol][text] : undefined
+  if (type === undefined) return named === undefined ? undefined : rangeOf(...named)
+  return Number(type) > 255 || Number(code ?? 0) > 255
+    ? undefined
+    : rangeOf(Number(type), code === undefined ? undefined : Number(code))
+}
+
+function rangeOf(type: number, code?: number): IcmpRange {
+  return { type, firstCode: code ?? 0, lastCode: code ?? 255 }
+}
