@@ -21,13 +21,14 @@ Examples:
   reconcile --host hv-ams-1                  plan, ask, apply on one host
   reconcile apply --limit 'prod:!canary'     apply without a question, as CI does on merge
   reconcile drift --format json -o drift.json
+  reconcile diff main                        who may newly talk to whom since main
   reconcile show rule 1f2e3d4c5b6a           from a flow cookie or a rule comment to file:line
   reconcile rollback --host hv-ams-1         back to the state before the last change
 
 Exit codes (of several the first in 6 5 3 1 4 2 0):
   0  in sync, or done and confirmed
   1  wrong usage, bad input, internal error: nothing was written
-  2  differences found (plan, drift); --exit-zero makes it 0
+  2  differences found (plan, drift, diff); --exit-zero makes it 0
   3  refused by a guard: nothing was written there
   4  some hosts unreachable, everything reached is fine
   5  failed, and every touched host is confirmed or back where it was
@@ -104,6 +105,14 @@ function addReaders(program: Command, ended: (code: ExitCode) => void): void {
     .addOption(exitZero())
     .action(async (own: { exitZero?: boolean }, self: Command) => {
       await run(self, ended, 'reads', async (context) => (await import('./drift.ts')).drift(context, own))
+    })
+  command(program, 'diff', 'show what one commit lets pass and another does not; asks no host')
+    .argument('<base>', 'commit, branch or tag to compare with')
+    .argument('[head]', 'commit to look at; default: that of --ref, or with --worktree the files on disk')
+    .addOption(exitZero())
+    .action(async (base: string, head: string | undefined, own: { exitZero?: boolean }, self: Command) => {
+      const what = head === undefined ? { ...own, base } : { ...own, base, head }
+      await run(self, ended, 'reads', async (context) => (await import('./diff.ts')).diff(context, what))
     })
   command(program, 'snapshots', 'list the snapshots that --host keeps').action(async (_, self: Command) => {
     await run(self, ended, 'reads', async (context) => (await import('./snapshots.ts')).snapshots(context))

@@ -47,7 +47,7 @@ export function desiredChains(host: HostModel, facts: HostFacts): State {
 }
 
 /** The one rule of ours in a chain of the kernel's. */
-export function hookRule(hook: Hook): string {
+function hookRule(hook: Hook): string {
   return `-m comment --comment gitwall -j ${entryChains[hook]}`
 }
 

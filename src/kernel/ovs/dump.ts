@@ -10,9 +10,9 @@ const dumpOurs = `--no-names --no-stats dump-flows "$bridge" cookie=${cookieFilt
 /**
  * Prints a line `bridge NAME` for each bridge, and below it its flows with our cookie, sorted, since the switch dumps them in
  * the order of its hash tables. What a tool says on stderr is printed too, so that it is no flow line and refused (invariant 8).
- * No database socket means no switch here, as on a host that only has the package. A bridge that does not speak OpenFlow 1.4
- * (OF 1.4: what we read and write) can hold no flow of ours unless its protocols were changed since: then, and only then, that
- * is an error.
+ * No database socket means no switch here, as on a host that only has the package. OpenFlow 1.4 is what we read and write: a
+ * bridge that does not speak it can hold flows of ours only if its protocols were changed since; then, and only then, it is an
+ * error.
  */
 export const probe = `set -u
 command -v ovs-vsctl >/dev/null 2>&1 || exit 0

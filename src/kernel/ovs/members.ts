@@ -10,26 +10,48 @@ import { tables } from './tables.ts'
 /** Bits in `reg8`–`reg15`. */
 const memberBits = 256
 
-/**
- * Which bit stands for which list, in one direction on one bridge. A bit rather than a conjunction: flows are members plus
- * rules, lists may overlap as they like, and each rule keeps its own counters.
- */
+/** How the rules of one direction on one bridge match the address lists that they name. */
 export interface Membership {
-  /** By name of the list. Lists that are matched inline, or match nobody, have none. */
-  readonly bitByList: ReadonlyMap<string, number>
-  /** Prefixes of all those lists → the bits of every list that holds all of the prefix, ascending. */
+  /** By name of the list. */
+  readonly peersByList: ReadonlyMap<string, Readonly<Record<Family, ListPeer>>>
+  /** Prefixes of all lists with a bit → the bits of every list that holds all of the prefix, ascending. */
   readonly bitsByPrefix: ReadonlyMap<Prefix, readonly number[]>
+  /** Whose bit it is. */
+  readonly listByBit: ReadonlyMap<number, string>
 }
+
+/**
+ * How a list is matched in one family: a single prefix by the rule itself, several by a bit that is set when the peer's address is
+ * in one of them. A bit rather than a conjunction: flows are members plus rules, lists may overlap as they like, and each rule
+ * keeps its own counters.
+ */
+export type ListPeer =
+  | { readonly kind: 'nobody' }
+  | { readonly kind: 'prefix'; readonly prefix: Prefix }
+  | { readonly kind: 'bit'; readonly bit: number }
 
 /** Membership for the rules of `nics` in one direction. Throws when there are more lists than bits. */
 export function membershipOf(nics: readonly Nic[], direction: Direction): Membership {
   const lists = listsOf(nics, direction)
-  const bitByList = assignBits(lists.map((list) => list.name))
-  return { bitByList, bitsByPrefix: bitsByPrefix(lists, bitByList) }
+  const bitByList = assignBits(lists.filter(needsBit).map((list) => list.name))
+  const peer = (list: AddressList, family: Family): ListPeer => {
+    const [only, ...others] = ofFamily(list.prefixes, family)
+    if (only === undefined) return { kind: 'nobody' }
+    if (others.length === 0) return { kind: 'prefix', prefix: only }
+    return { kind: 'bit', bit: bitByList.get(list.name) as number }
+  }
+  return {
+    peersByList: new Map(lists.map((list) => [list.name, { 4: peer(list, 4), 6: peer(list, 6) }])),
+    bitsByPrefix: bitsByPrefix(lists, bitByList),
+    listByBit: new Map([...bitByList].map(([list, bit]) => [bit, list])),
+  }
 }
 
-/** A list of at most one prefix in a family is matched by the rule itself. */
-export function isInline(list: AddressList, family: Family): boolean {
+function needsBit(list: AddressList): boolean {
+  return !isInline(list, 4) || !isInline(list, 6)
+}
+
+function isInline(list: AddressList, family: Family): boolean {
   return ofFamily(list.prefixes, family).length <= 1
 }
 
@@ -48,7 +70,10 @@ const tablesOf = {
   outbound: { members: tables.outMembers, rules: tables.outRules },
 } as const
 
-/** Looks the peer's address up in all lists at once, longest prefix first. Every flow sets all bits: those of another direction or NIC are still there. */
+/**
+ * Looks the peer's address up in all lists at once, longest prefix first. Every flow sets all bits, since those of another
+ * direction or NIC may still be there.
+ */
 export function memberFlows(membership: Membership, direction: Direction): readonly Flow[] {
   const { members, rules } = tablesOf[direction]
   const clear = membership.bitsByPrefix.size === 0 ? [] : setMembers([])
@@ -82,12 +107,11 @@ function setMembers(bits: readonly number[]): readonly Action[] {
   })
 }
 
-/** Lists that some rule needs a bit for, each once. */
+/** Lists that some rule names, each once. */
 function listsOf(nics: readonly Nic[], direction: Direction): readonly AddressList[] {
   const byName = new Map<string, AddressList>()
   for (const nic of nics)
-    for (const { peer } of nic[direction].rules)
-      if (peer !== 'any' && !(isInline(peer, 4) && isInline(peer, 6))) byName.set(peer.name, peer)
+    for (const { peer } of nic[direction].rules) if (peer !== 'any') byName.set(peer.name, peer)
   return [...byName.values()]
 }
 

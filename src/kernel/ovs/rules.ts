@@ -1,12 +1,11 @@
 import type { Family } from '../../net/address.ts'
 import { type PortMask, type PortRange, portMasks } from '../../net/port.ts'
-import { ofFamily } from '../../net/prefix.ts'
 import type { Direction, Nic, Rule, Ruleset } from '../../model/model.ts'
 import type { ServiceMatch } from '../../repo/repo.ts'
 import { type Action, resubmit } from './action.ts'
 import { type Flow, inTable } from './flow.ts'
 import { type Match, type Protocol, addressIn } from './match.ts'
-import { type Membership, isInline, peerField } from './members.ts'
+import { type ListPeer, type Membership, peerField } from './members.ts'
 import { named } from './port.ts'
 import { purposes, tables } from './tables.ts'
 
@@ -79,25 +78,32 @@ function matchesOf(rule: Rule, place: Place): readonly Match[] {
 }
 
 /** One match for both families, where neither address nor protocol needs to be named. */
-function bothFamilies(rule: Rule, service: ServiceMatch, { membership }: Place): Match | undefined {
+function bothFamilies({ peer }: Rule, service: ServiceMatch, { membership }: Place): Match | undefined {
   if (service.protocol !== 'any') return undefined
-  if (rule.peer === 'any') return {}
-  if (isInline(rule.peer, 4) || isInline(rule.peer, 6)) return undefined
-  return { member: bitOf(rule.peer.name, membership) }
+  if (peer === 'any') return {}
+  const four = listPeer(peer.name, 4, membership)
+  const six = listPeer(peer.name, 6, membership)
+  return four.kind === 'bit' && six.kind === 'bit' ? { member: four.bit } : undefined
 }
 
 /** `undefined` when nobody of the family is meant. */
 function peerMatch({ peer }: Rule, family: Family, { direction, membership }: Place): Match | undefined {
   if (peer === 'any') return {}
-  if (!isInline(peer, family)) return { member: bitOf(peer.name, membership) }
-  const [only] = ofFamily(peer.prefixes, family)
-  return only === undefined ? undefined : addressIn(peerField(direction, family), only)
+  const listed = listPeer(peer.name, family, membership)
+  switch (listed.kind) {
+    case 'nobody':
+      return undefined
+    case 'prefix':
+      return addressIn(peerField(direction, family), listed.prefix)
+    case 'bit':
+      return { member: listed.bit }
+  }
 }
 
-function bitOf(list: string, membership: Membership): number {
-  const bit = membership.bitByList.get(list)
-  if (bit === undefined) throw new Error(`list "${list}" has no bit`)
-  return bit
+function listPeer(list: string, family: Family, membership: Membership): ListPeer {
+  const peers = membership.peersByList.get(list)
+  if (peers === undefined) throw new Error(`list "${list}" is in no membership`)
+  return peers[family]
 }
 
 function serviceMatches(service: ServiceMatch, family: Family): readonly Match[] {

@@ -21,7 +21,7 @@ const v6 = fc.oneof(
   fc.bigInt(0n, (1n << 128n) - 1n).filter((value) => value >> 32n !== 0xffffn),
 )
 
-export const address: fc.Arbitrary<Address> = fc.oneof(
+const address: fc.Arbitrary<Address> = fc.oneof(
   v4.map((value) => formatAddress(value, 4)),
   v6.map((value) => formatAddress(value, 6)),
 )
@@ -54,7 +54,7 @@ const singles = fc
   .array(fc.integer({ min: 1, max: 60_000 }), { maxLength: 40 })
   .map((list) => mergePorts(list.map((port) => ({ first: port, last: port }))))
 
-export const service: fc.Arbitrary<ServiceMatch> = fc.oneof(
+const service: fc.Arbitrary<ServiceMatch> = fc.oneof(
   fc.constant({ protocol: 'any' as const }),
   fc.integer({ min: 1, max: 255 }).map((number) => ({ protocol: 'number' as const, number })),
   fc.record({

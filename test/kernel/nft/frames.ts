@@ -87,11 +87,11 @@ export function mac(address: Mac): string {
   return address.replaceAll(':', '')
 }
 
-export function u8(value: number): string {
+function u8(value: number): string {
   return value.toString(16).padStart(2, '0')
 }
 
-export function u16(value: number): string {
+function u16(value: number): string {
   return value.toString(16).padStart(4, '0')
 }
 

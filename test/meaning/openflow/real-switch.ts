@@ -14,7 +14,10 @@ export interface RealSwitch {
   capture(options?: { readonly version?: string; readonly options?: readonly string[] }): Capture
   /** ovs-appctl(8), by its socket, since starting the tool takes longer than what it asks for. */
   appctl(method: string, ...parameters: readonly string[]): Promise<string>
-  ofctl(args: readonly string[], stdin?: string): { readonly code: number; readonly stdout: string; readonly stderr: string }
+  ofctl(
+    args: readonly string[],
+    stdin?: string,
+  ): { readonly code: number; readonly stdout: string; readonly stderr: string }
   stop(): void
 }
 
@@ -27,16 +30,32 @@ export function startRealSwitch(ports: readonly string[]): RealSwitch {
   daemon.vsctl(
     ...ports.flatMap((port, index) => [
       ...(index === 0 ? [] : ['--']),
-      ...['add-port', 'br0', port, '--', 'set', 'interface', port, 'type=internal', `ofport_request=${index + 1}`],
+      ...[
+        'add-port',
+        'br0',
+        port,
+        '--',
+        'set',
+        'interface',
+        port,
+        'type=internal',
+        `ofport_request=${index + 1}`,
+      ],
     ]),
   )
   const ofctl = (args: readonly string[], stdin?: string) =>
     namespace.run(['env', `OVS_RUNDIR=${directory}`, 'ovs-ofctl', ...args], stdin)
   const pid = readFileSync(join(directory, 'ovs-vswitchd.pid'), 'utf8').trim()
-  const numbers = new Map([...ports.map((port, index): [string, number] => [port, index + 1]), ['br0', 65534]])
+  const numbers = new Map([
+    ...ports.map((port, index): [string, number] => [port, index + 1]),
+    ['br0', 65534],
+  ])
   return {
     setFlows(flows, version = 'OpenFlow14') {
-      const result = ofctl(['-O', version, 'replace-flows', 'br0', '-'], flows.map((flow) => `${flow}\n`).join(''))
+      const result = ofctl(
+        ['-O', version, 'replace-flows', 'br0', '-'],
+        flows.map((flow) => `${flow}\n`).join(''),
+      )
       if (result.code !== 0) throw new Error(result.stderr)
     },
     capture({ version = 'OpenFlow14', options = ['--no-names'] } = {}) {
@@ -79,7 +98,9 @@ function call(path: string, method: string, params: readonly string[]): Promise<
   })
 }
 
-function parseReply(text: string): { readonly result: string | null; readonly error: string | null } | undefined {
+function parseReply(
+  text: string,
+): { readonly result: string | null; readonly error: string | null } | undefined {
   try {
     return JSON.parse(text) as { result: string | null; error: string | null }
   } catch {

@@ -21,7 +21,11 @@ export function tokenize(text: string): readonly Token[] {
   const pattern = /"([^"\n]*)"|[{}()|,;]|[^\s{}()|;"]+/g
   for (const match of text.matchAll(pattern)) {
     const start = match.index
-    for (let newline = text.indexOf('\n', at); newline >= 0 && newline < start; newline = text.indexOf('\n', at)) {
+    for (
+      let newline = text.indexOf('\n', at);
+      newline >= 0 && newline < start;
+      newline = text.indexOf('\n', at)
+    ) {
       line++
       at = newline + 1
     }

@@ -32,7 +32,8 @@ export function numberType(
     name,
     bits,
     isFlags: false,
-    read: (text) => readNumber(text, bits) ?? (Object.hasOwn(symbols, text) ? BigInt(symbols[text] ?? 0) : undefined),
+    read: (text) =>
+      readNumber(text, bits) ?? (Object.hasOwn(symbols, text) ? BigInt(symbols[text] ?? 0) : undefined),
   }
 }
 
