@@ -34,7 +34,7 @@ links=$(ip -j link show) || exit 1
 bridges=$(ip -j link show type bridge) || exit 1
 printf 'links %s\\nbridges %s\\n' "\${links:-[]}" "\${bridges:-[]}"
 if command -v ovs-vsctl >/dev/null 2>&1 && [ -S "\${OVS_RUNDIR:-/var/run/openvswitch}/db.sock" ]; then
-  for columns in 'Interface _uuid,name,ofport,mac_in_use,type' 'Port _uuid,interfaces' \\
+  for columns in 'Interface _uuid,name,ofport,mac_in_use,type' 'Port _uuid,interfaces,tag' \\
     'Bridge name,ports,fail_mode,datapath_type,controller'; do
     table=\${columns%% *}
     rows=$(ovs-vsctl --timeout=10 --format=json "--columns=\${columns#* }" list "$table") || exit 1
@@ -130,18 +130,25 @@ function parseOvs(
   }
   const interfaces = parseTable(interfacesJson, ['name', 'ofport', 'mac_in_use', 'type', '_uuid'])
   const bridges = parseTable(bridgesJson, ['name', 'ports', 'fail_mode', 'datapath_type', 'controller'])
-  const ports = parseTable(portsJson, ['_uuid', 'interfaces'])
+  const ports = parseTable(portsJson, ['_uuid', 'interfaces', 'tag'])
   const bridgeByPort = new Map(
     bridges.flatMap((row) => atoms(row['ports']).map((port) => [port, word(row['name'])] as const)),
   )
-  const bridgeByInterface = new Map(
+  const placeByInterface = new Map(
     ports.flatMap((row) => {
       const bridge = bridgeByPort.get(word(row['_uuid']))
-      return bridge === undefined ? [] : atoms(row['interfaces']).map((id) => [id, bridge] as const)
+      const members = atoms(row['interfaces'])
+      const tag = Number(atoms(row['tag'])[0] ?? 0)
+      const place = {
+        bridge: bridge ?? '',
+        ...(members.length > 1 ? { isBonded: true as const } : {}),
+        ...(tag > 0 ? { tag } : {}),
+      }
+      return bridge === undefined ? [] : members.map((id) => [id, place] as const)
     }),
   )
   return {
-    ovsPorts: new Map(interfaces.flatMap((row) => parseOvsPort(row, bridgeByInterface))),
+    ovsPorts: new Map(interfaces.flatMap((row) => parseOvsPort(row, placeByInterface))),
     ovsBridges: new Map(
       bridges.map((row) => [
         word(row['name']),
@@ -157,15 +164,15 @@ function parseOvs(
 
 function parseOvsPort(
   row: Row,
-  bridgeByInterface: ReadonlyMap<string, string>,
+  placeByInterface: ReadonlyMap<string, Pick<OvsPort, 'bridge' | 'isBonded' | 'tag'>>,
 ): readonly (readonly [string, OvsPort])[] {
-  const bridge = bridgeByInterface.get(word(row['_uuid']))
+  const place = placeByInterface.get(word(row['_uuid']))
   const ofport = Number(atoms(row['ofport'])[0] ?? -1)
   if (!Number.isInteger(ofport)) unreadable('an ofport')
-  if (bridge === undefined || ofport < 1 || (ofport > 65279 && ofport !== 65534)) return []
+  if (place === undefined || ofport < 1 || (ofport > 65279 && ofport !== 65534)) return []
   const mac = parseMac(atoms(row['mac_in_use'])[0] ?? '')
   return [
-    [word(row['name']), { bridge, ofport, type: word(row['type']), ...(mac === undefined ? {} : { mac }) }],
+    [word(row['name']), { ...place, ofport, type: word(row['type']), ...(mac === undefined ? {} : { mac }) }],
   ]
 }
 

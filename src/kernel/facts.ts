@@ -28,4 +28,8 @@ export interface OvsPort {
   readonly mac?: Mac
   /** `internal`, `patch`, `system`, `` … */
   readonly type: string
+  /** One of several interfaces of one port: a bond, see ovs-vswitchd.conf.db(5), Port. */
+  readonly isBonded?: true
+  /** VLAN of an access port, which only the action NORMAL minds. */
+  readonly tag?: number
 }

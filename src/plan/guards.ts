@@ -14,6 +14,7 @@ export function guardHost(model: Model, host: HostModel, facts: HostFacts): read
     ...lockOut(model, host, facts),
     ...tools,
     ...(tools.length === 0 ? missingPorts(host, facts) : []),
+    ...unlikePorts(host, facts),
     ...unprotected(host, facts),
   ]
 }
@@ -68,6 +69,34 @@ function missingPorts(host: HostModel, facts: HostFacts): readonly string[] {
       .filter((port) => bridgeOf(port) !== name)
       .map((port) => `uplink "${port}" is not a port of bridge "${name}": correct "uplinks", or add the port`)
   })
+}
+
+/** Ports that our explicit outputs would serve wrongly: NORMAL alone knows bonds and the VLANs of access ports. */
+function unlikePorts(host: HostModel, facts: HostFacts): readonly string[] {
+  const nicPorts = new Set(host.nics.map((nic) => nic.port))
+  return host.bridges
+    .filter((bridge) => bridge.datapath === 'ovs')
+    .flatMap(({ name, unmanaged }) => {
+      const others = [...facts.ovsPorts].filter(
+        ([port, { bridge }]) => bridge === name && !nicPorts.has(port),
+      )
+      const bonded = others.filter(([, { isBonded }]) => isBonded === true).map(([port]) => port)
+      const tagged = others
+        .filter(([, { tag }]) => unmanaged === 'leave' && tag !== undefined)
+        .map(([port]) => port)
+      return [
+        ...(bonded.length === 0
+          ? []
+          : [
+              `${bonded.join(', ')} on bridge "${name}" are one Open vSwitch bond, which is not supported yet: use a bond of the kernel as the uplink`,
+            ]),
+        ...(tagged.length === 0
+          ? []
+          : [
+              `${tagged.join(', ')} on bridge "${name}" have a VLAN tag and no inventory NIC: set "unmanaged: drop", or move them to another bridge`,
+            ]),
+      ]
+    })
 }
 
 /** With these sysctls off, bridged packets never reach iptables: our rules would be there and filter nothing. One line for each. */

@@ -74,6 +74,26 @@ describe('a host is refused', () => {
     )
   })
 
+  test('when ports are there that explicit outputs would serve wrongly', () => {
+    const port = { bridge: 'br0', ofport: 9, type: 'system' }
+    const withPorts = (...ports: readonly HostFacts['ovsPorts'][]) => ({
+      ovsPorts: new Map([
+        ...healthy(compileSmall('sets: {}'), 'hv-1').ovsPorts,
+        ...ports.flatMap((map) => [...map]),
+      ]),
+    })
+    const bond = new Map(
+      ['eth1', 'eth2'].map((name, index) => [name, { ...port, ofport: 9 + index, isBonded: true as const }]),
+    )
+    expect(refusals('sets: {}', 'hv-1', withPorts(bond))[0]).toContain(
+      'eth1, eth2 on bridge "br0" are one Open vSwitch bond',
+    )
+    expect(refusals('sets: {}', 'hv-1', withPorts(new Map([['vnet7', { ...port, tag: 7 }]])))[0]).toContain(
+      'have a VLAN tag',
+    )
+    expect(refusals('sets: {}', 'hv-1', withPorts(new Map([['tap101i0', { ...port, tag: 7 }]])))).toEqual([])
+  })
+
   test('when bridged packets bypass iptables, and is called UNPROTECTED', () => {
     const sysctls = new Map([['net.bridge.bridge-nf-call-iptables', '0']])
     expect(refusals('sets: {}', 'hv-2', { sysctls }).map((text) => text.slice(0, 60))).toEqual([

@@ -167,7 +167,7 @@ function network({ payload }: Frame): string {
     case 'ip': {
       const { source, destination, hopLimit, ports, fragment } = payload.ip
       const isLater = fragment === 'later'
-      const both = ports === undefined ? '>' : isLater ? '0>0' : `${ports.source}>${ports.destination}`
+      const both = ports === undefined || isLater ? '>' : `${ports.source}>${ports.destination}`
       return `${source}>${destination} ttl=${hopLimit} ${both}`
     }
   }

@@ -3,6 +3,7 @@ import { isGroupMac } from '../../../net/mac.ts'
 import { type IpView, type Passage, hasConnection, noHeader, portsOf, trackingOf } from '../passage.ts'
 import { type Doubt, doubt } from '../truth.ts'
 import { readRaw, transportHeader } from './raw.ts'
+import { opaqueNames } from './opaque.ts'
 import {
   arpOperations,
   connectionStates,
@@ -275,58 +276,6 @@ const transport: Readonly<Record<string, Field>> = {
     },
   },
 }
-
-/** Names of fields that are no more than names here: rules over them are read to their end, and doubted. */
-const opaqueNames = [
-  ...[
-    'length',
-    'priority',
-    'skuid',
-    'skgid',
-    'iifgroup',
-    'oifgroup',
-    'iiftype',
-    'oiftype',
-    'cpu',
-    'cgroup',
-  ].map((key) => `meta ${key}`),
-  ...[
-    'time',
-    'day',
-    'hour',
-    'random',
-    'rtclassid',
-    'iifkind',
-    'oifkind',
-    'nftrace',
-    'secmark',
-    'sdif',
-    'sdifname',
-  ].map((key) => `meta ${key}`),
-  ...['skuid', 'skgid', 'iifgroup', 'oifgroup', 'iiftype', 'oiftype', 'cgroup', 'rtclassid'],
-  ...['dscp', 'ecn', 'length', 'id', 'frag-off', 'hdrlength', 'checksum'].map((key) => `ip ${key}`),
-  ...['dscp', 'ecn', 'flowlabel'].map((key) => `ip6 ${key}`),
-  ...['sequence', 'ackseq', 'doff', 'reserved', 'window', 'checksum', 'urgptr'].map((key) => `tcp ${key}`),
-  ...['udp length', 'udp checksum', 'udplite checksum', 'sctp vtag', 'sctp checksum', 'dccp type'],
-  ...['checksum', 'id', 'sequence', 'mtu', 'gateway'].map((key) => `icmp ${key}`),
-  ...['checksum', 'id', 'sequence', 'mtu', 'max-delay', 'parameter-problem'].map((key) => `icmpv6 ${key}`),
-  ...['vlan pcp', 'vlan dei', 'vlan cfi'],
-  ...['ah spi', 'ah nexthdr', 'esp spi', 'esp sequence', 'comp nexthdr', 'comp cpi'],
-  ...[
-    'status',
-    'expiration',
-    'helper',
-    'label',
-    'bytes',
-    'packets',
-    'avgpkt',
-    'zone',
-    'event',
-    'id',
-    'l3proto',
-    'protocol',
-  ].map((key) => `ct ${key}`),
-]
 
 const fields: ReadonlyMap<string, Field> = new Map([
   ...opaqueNames.map((name) => [name, opaque(name)] as const),

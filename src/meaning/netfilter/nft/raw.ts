@@ -48,7 +48,8 @@ function headerAt(passage: Passage, base: string): Header | Doubt | undefined {
     case 'nh':
       return ip === undefined ? noHeader : networkHeader(passage, ip)
     case 'th':
-      if (ip === undefined) return frame.payload.kind === 'arp' ? undefined : noHeader
+      if (ip === undefined)
+        return frame.etherType === 0x0800 || frame.etherType === 0x86dd ? noHeader : undefined
       return ip.fragment === 'later' ? undefined : transportHeader(ip)
     default:
       return noHeader
