@@ -23,6 +23,12 @@ const tally = { same: 0, unknown: 0, departed: 0 }
 
 async function compare(compiled: CompiledBridge, entry: Entry): Promise<void> {
   const simulation = compiled.run(entry)
+  const why = simulation.ends.find((end) => end.kind === 'unknown')
+  if (why !== undefined) {
+    tally.unknown++
+    reasons.set(why.why.slice(0, 40), (reasons.get(why.why.slice(0, 40)) ?? 0) + 1)
+    return
+  }
   const number = entry.port === 'LOCAL' ? 'LOCAL' : `${ports.findIndex((port) => port === entry.port) + 1}`
   const states = entry.tracking === 'untracked' ? [] : Array<string>(12).fill(ctNext[entry.tracking])
   const trace = await real.appctl(
@@ -33,12 +39,6 @@ async function compare(compiled: CompiledBridge, entry: Entry): Promise<void> {
     `in_port=${number}`,
     frameHex(entry.frame),
   )
-  const why = simulation.ends.find((end) => end.kind === 'unknown')
-  if (why !== undefined) {
-    tally.unknown++
-    reasons.set(why.why.slice(0, 40), (reasons.get(why.why.slice(0, 40)) ?? 0) + 1)
-    return
-  }
   const departures = departuresOfTrace(trace)
   tally.same++
   if (departures.length > 0) tally.departed++
