@@ -91,11 +91,13 @@ function addOptions(program: Command): void {
 
 function addReaders(program: Command, ended: (code: ExitCode) => void): void {
   program.commandsGroup('Commands that write nothing:')
-  command(program, 'validate', 'check schema, references, lint and tests; asks no host').action(
-    async (_, self: Command) => {
-      await run(self, ended, 'reads', async (context) => (await import('./validate.ts')).validate(context))
-    },
-  )
+  command(program, 'validate', 'check schema, references, lint and tests; asks no host')
+    .option('--coverage', 'list the rules that no policy test exercises')
+    .action(async (own: { coverage?: boolean }, self: Command) => {
+      await run(self, ended, 'reads', async (context) =>
+        (await import('./validate.ts')).validate(context, own),
+      )
+    })
   command(program, 'plan', 'show what apply would change on each host')
     .addOption(exitZero())
     .action(async (own: { exitZero?: boolean }, self: Command) => {

@@ -1,17 +1,39 @@
+import { hasErrors } from '../compile.ts'
+import { type Coverage, coverageOf } from '../meaning/coverage.ts'
+import { lint } from '../meaning/lint.ts'
 import { formatProblemsJson } from '../report/json/problems.ts'
+import { formatCoverage } from '../report/text/coverage.ts'
 import { formatProblems } from '../report/text/problems.ts'
 import { type ExitCode, problemsExitCode } from './exit-code.ts'
 import { type Inputs, readInputsAnywhere } from './inputs.ts'
 import { outPainter, writeOut } from './output.ts'
 import type { Context } from './options.ts'
 
-/** `reconcile validate`. */
-export async function validate({ options }: Context): Promise<ExitCode> {
-  const inputs = await readInputsAnywhere(options)
+/** `reconcile validate`: with lint, and on request with the rules that no policy test exercises. */
+export async function validate(
+  { options }: Context,
+  own: { readonly coverage?: boolean } = {},
+): Promise<ExitCode> {
+  const read = await readInputsAnywhere(options)
+  const isValid = !hasErrors(read.problems)
+  const { repo, model, exercised } = read.compiled
+  const inputs = isValid ? { ...read, problems: [...read.problems, ...lint(repo, model)] } : read
   const { commit, problems } = inputs
-  const text = [...formatProblems(problems, outPainter(options)), summary(inputs)].join('\n')
-  await writeOut(options.format === 'json' ? formatProblemsJson({ commit, problems }) : `${text}\n`, options)
+  const coverage = own.coverage === true && isValid ? coverageOf(model, exercised) : undefined
+  const paint = outPainter(options)
+  const text = [...formatProblems(problems, paint), ...coverageLines(coverage, paint), summary(inputs)].join(
+    '\n',
+  )
+  const json = { commit, problems, ...(coverage === undefined ? {} : { coverage }) }
+  await writeOut(options.format === 'json' ? formatProblemsJson(json) : `${text}\n`, options)
   return problemsExitCode(problems)
+}
+
+function coverageLines(
+  coverage: Coverage | undefined,
+  paint: ReturnType<typeof outPainter>,
+): readonly string[] {
+  return coverage === undefined ? [] : formatCoverage(coverage, paint)
 }
 
 function summary({ commit, files, compiled, problems }: Inputs): string {

@@ -136,15 +136,24 @@ run_steps() {
     number=$((number + 1))
     [ -e "$tx/armed" ] || expire
     journal "step $number begins"
-    if run_step "$words" "$tx/step-$number"; then
-      journal "step $number done"
-    else
+    tries=0
+    until run_step "$words" "$tx/step-$number"; do
       journal "step $number failed with $code"
-      case $words in 'may '*) continue ;; esac
-      answer failed-step "$number" "$code"
-      printf '%.4000s' "$complaint"
-      exit 0
-    fi
+      case $words in
+        'may '*)
+          # A set may stay "in use by a kernel component" for a moment after its last rule has gone.
+          tries=$((tries + 1))
+          [ "$tries" -lt 5 ] || continue 2
+          sleep 0.4
+          ;;
+        *)
+          answer failed-step "$number" "$code"
+          printf '%.4000s' "$complaint"
+          exit 0
+          ;;
+      esac
+    done
+    journal "step $number done"
   done <"$tx/steps"
   [ -e "$tx/armed" ] || expire
   # Not `:`, whose failing redirection would end a shell without an answer.

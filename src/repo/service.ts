@@ -114,7 +114,9 @@ function parseIcmp(protocol: 'icmp' | 'icmp6', rest: string | undefined): Servic
   if (rest === undefined) return matched({ protocol })
   const names = protocol === 'icmp' ? icmpNames : icmp6Names
   const [typeText = '', codeText, ...more] = rest.split('/')
-  const type: IcmpName | undefined = byteOf(typeText) ?? names.get(typeText)
+  const named: IcmpName | undefined = byteOf(typeText) ?? names.get(typeText)
+  // iptables reads type 255 as "any": iptables-extensions(8), icmp.
+  const type = named?.type === 255 ? undefined : named
   const code = codeText === undefined ? undefined : byteOf(codeText)?.type
   const codeIsRight = codeText === undefined || (code !== undefined && type?.code === undefined)
   if (type !== undefined && codeIsRight && more.length === 0)

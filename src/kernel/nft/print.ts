@@ -1,7 +1,7 @@
 import type { State } from '../backend.ts'
 import { mapKey, tableKey } from './table.ts'
 
-/** What `nft -s list table bridge gitwall` prints on a host that holds exactly this state; empty when there is no table. */
+/** What `nft -s -p list table bridge gitwall` prints on a host that holds exactly this state; empty when there is no table. */
 export function printNftTable(state: State): string {
   if (state.size === 0) return ''
   const objects = [...state].filter(([key]) => key !== tableKey)

@@ -12,10 +12,11 @@ import { readMarkAndMask } from './connection.ts'
 import type { Option, RuleText } from './words.ts'
 
 /** Targets after which the next rule is tried, and that change nothing a rule can see. See iptables-extensions(8). */
-const harmless: ReadonlySet<string> = new Set([
-  ...['LOG', 'NFLOG', 'ULOG', 'TRACE', 'TEE', 'AUDIT', 'LED', 'IDLETIMER', 'RATEEST'],
-  ...['CHECKSUM', 'CLASSIFY', 'DSCP', 'TOS', 'ECN', 'TCPMSS', 'TCPOPTSTRIP', 'SECMARK', 'CONNSECMARK'],
-])
+const harmless: ReadonlySet<string> = new Set(
+  'LOG NFLOG ULOG TRACE TEE AUDIT LED IDLETIMER RATEEST CHECKSUM CLASSIFY DSCP TOS ECN TCPMSS TCPOPTSTRIP SECMARK CONNSECMARK'.split(
+    ' ',
+  ),
+)
 
 const translating: ReadonlySet<string> = new Set(['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP'])
 

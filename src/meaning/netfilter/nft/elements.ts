@@ -95,13 +95,17 @@ function readElement(tokens: readonly Token[], types: readonly ValueType[]): Ele
     ({ text, isQuoted }) => !isQuoted && /^(timeout|expires|counter|limit|quota|comment|last)$/.test(text),
   )
   const keys = splitAtDots(end < 0 ? left : left.slice(0, end))
-  if (keys.length === 1 && keys[0]?.length === 1 && keys[0][0]?.text === '*' && keys[0][0].isQuoted === false)
+  if (keys.length === 1 && isStar(keys[0]))
     return { patterns: types.map(() => ({ kind: 'any' })), verdict: verdictAt(tokens, colon) }
   if (keys.length !== types.length) return undefined
   const patterns = keys.map((key, index) => readKey(key, types[index]))
   return patterns.every((pattern) => pattern !== undefined)
     ? { patterns, verdict: verdictAt(tokens, colon) }
     : undefined
+}
+
+function isStar(key: readonly Token[] = []): boolean {
+  return key.length === 1 && key.every(({ text, isQuoted }) => text === '*' && !isQuoted)
 }
 
 function splitAtDots(tokens: readonly Token[]): readonly (readonly Token[])[] {

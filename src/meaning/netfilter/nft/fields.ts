@@ -47,11 +47,7 @@ function ipOf({ frame, ip, place }: Passage, family: 4 | 6): IpView | Doubt | un
   return ip?.family === family ? ip : noHeader
 }
 
-function ofIp<T extends Value | Doubt | undefined>(
-  family: 4 | 6,
-  type: ValueType,
-  read: (ip: IpView) => T,
-): Field {
+function ofIp(family: 4 | 6, type: ValueType, read: (ip: IpView) => Value | Doubt | undefined): Field {
   return {
     type,
     read: (passage) => {

@@ -38,10 +38,10 @@ function giveUp(cursor: Cursor): readonly Item[] {
   ]
 }
 
-const deciding = [
-  ...['accept', 'drop', 'return', 'jump', 'goto', 'vmap', 'reject', 'queue', 'continue', 'target'],
-  ...['dnat', 'snat', 'masquerade', 'redirect', 'tproxy', 'synproxy', 'fwd'],
-]
+const deciding =
+  'accept drop return jump goto vmap reject queue continue target dnat snat masquerade redirect tproxy synproxy fwd'.split(
+    ' ',
+  )
 
 function unknown(why: string): Item {
   return { kind: 'verdict', verdict: { kind: 'unknown', why } }
@@ -68,7 +68,7 @@ function readStatement(cursor: Cursor, sets: SetLookup): readonly Item[] | undef
     case 'goto':
       return readJump(cursor)
     case 'reject':
-      return [verdict({ kind: 'reject', how: restOf(cursor, ['reject', 'with']) ?? 'port-unreachable' })]
+      return readReject(cursor)
     case 'counter':
       return readCounter(cursor)
     case 'comment':
@@ -118,6 +118,20 @@ function readJump(cursor: Cursor): readonly Item[] | undefined {
   if (value === undefined) return undefined
   cursor.at += 'chain' in value ? 2 : 1
   return [verdict(value)]
+}
+
+/** nft leaves out the tests that an answer implies: `meta l4proto tcp reject with tcp reset` is printed without its first half. */
+function readReject(cursor: Cursor): readonly Item[] {
+  const how = restOf(cursor, ['reject', 'with']) ?? 'port-unreachable'
+  const [kind] = how.split(' ')
+  const implied: Item = {
+    kind: 'test',
+    test: ({ ip }) =>
+      kind === 'tcp'
+        ? ip?.packet.protocol === 6
+        : ip === undefined || ip.family === (kind === 'icmp' ? 4 : 6),
+  }
+  return [...(/^(tcp|icmp|icmpv6)$/.test(kind ?? '') ? [implied] : []), verdict({ kind: 'reject', how })]
 }
 
 /** The words after `skip`, up to the end or a comment. */
