@@ -66,26 +66,59 @@ const service = fc.oneof(
   { weight: 4, arbitrary: portList.map((list) => `tcp/${list}`) },
   { weight: 2, arbitrary: portList.map((list) => `udp/${list}`) },
   portList.map((list) => `sctp/${list}`),
-  fc.constantFrom('tcp', 'udp', 'icmp', 'icmp6', 'icmp/8', 'icmp/3', 'icmp6/128', 'ping', 'proto/47', 'any', 'esp', 'https', 'dns'),
+  fc.constantFrom(
+    'tcp',
+    'udp',
+    'icmp',
+    'icmp6',
+    'icmp/8',
+    'icmp/3',
+    'icmp6/128',
+    'ping',
+    'proto/47',
+    'any',
+    'esp',
+    'https',
+    'dns',
+  ),
 )
 const peer = fc.oneof(
   { weight: 3, arbitrary: prefix },
   fc.constantFrom('group:web', 'group:db', 'guest:db-1', 'set:a', 'set:b', 'set:c'),
   { weight: 2, arbitrary: fc.constant('any') },
 )
-const peers = fc.oneof(peer, fc.uniqueArray(peer.filter((one) => one !== 'any'), { minLength: 1, maxLength: 3 }))
+const peers = fc.oneof(
+  peer,
+  fc.uniqueArray(
+    peer.filter((one) => one !== 'any'),
+    { minLength: 1, maxLength: 3 },
+  ),
+)
 const verdict = fc.constantFrom('allow', 'allow', 'allow', 'deny', 'reject')
 
 function rules(end: 'from' | 'to') {
-  const rule = fc.record({ verdict, services: fc.uniqueArray(service, { minLength: 1, maxLength: 3 }), peers, enabled: fc.constantFrom(true, true, true, false) })
+  const rule = fc.record({
+    verdict,
+    services: fc.uniqueArray(service, { minLength: 1, maxLength: 3 }),
+    peers,
+    enabled: fc.constantFrom(true, true, true, false),
+  })
   return fc.array(rule, { maxLength: 6 }).map((list) =>
-    list.map((one, index) => ({ name: `${end} ${index}`, [one.verdict]: one.services, [end]: one.peers, enabled: one.enabled })),
+    list.map((one, index) => ({
+      name: `${end} ${index}`,
+      [one.verdict]: one.services,
+      [end]: one.peers,
+      enabled: one.enabled,
+    })),
   )
 }
 
 const set = fc.oneof(
   fc.uniqueArray(prefix, { maxLength: 4 }),
-  fc.record({ include: fc.uniqueArray(prefix, { minLength: 1, maxLength: 4 }), exclude: fc.uniqueArray(prefix, { maxLength: 3 }) }),
+  fc.record({
+    include: fc.uniqueArray(prefix, { minLength: 1, maxLength: 4 }),
+    exclude: fc.uniqueArray(prefix, { maxLength: 3 }),
+  }),
 )
 const firewall = fc.record({
   protects: fc.constantFrom('web', 'db', 'web:db', 'web:!web-1', 'all:!hypervisors'),

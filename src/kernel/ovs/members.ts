@@ -152,10 +152,11 @@ function bitsByPrefix(
           bits.push(bitByList.get(list.name) as number)
           own.set(prefix, bits)
         }
-  const lengths = [...new Set([...own.keys()].map(prefixBits))]
+  const lengthsOf = (family: 4 | 6) => [...new Set(ofFamily([...own.keys()], family).map(prefixBits))]
+  const lengths = { 4: lengthsOf(4), 6: lengthsOf(6) }
   return new Map(
     [...own.keys()].sort().map((prefix) => {
-      const around = lengths.filter((length) => length <= prefixBits(prefix))
+      const around = lengths[familyOf(prefix)].filter((length) => length <= prefixBits(prefix))
       const bits = around.flatMap((length) => own.get(widened(prefix, length)) ?? [])
       return [prefix, bits.sort((a, b) => a - b)]
     }),
@@ -164,5 +165,6 @@ function bitsByPrefix(
 
 /** The prefix of `length` bits that holds `prefix`. */
 function widened(prefix: Prefix, length: number): Prefix {
+  if (length === prefixBits(prefix)) return prefix
   return maskHostBits(`${prefixAddress(prefix)}/${length}`) as Prefix
 }

@@ -1,6 +1,5 @@
 import { addressTypes } from './address-type.ts'
 import type { Capture } from '../capture.ts'
-import type { Frame, Tracking } from '../frame.ts'
 import type { Simulation } from '../simulation.ts'
 import { hooksOf } from './hooks.ts'
 import { isNftBacked, parseSave } from './iptables/save.ts'

@@ -324,11 +324,7 @@ const anyAction: fc.Arbitrary<string> = fc.oneof(
         'load:0x1->NXM_NX_REG3[0]',
         'load:0x5->NXM_NX_REG1[]',
       ],
-      ...[
-        'set_field:0x1->reg7',
-        'set_field:0x10/0xf0->reg15',
-        'set_field:0x1->metadata',
-      ],
+      ...['set_field:0x1->reg7', 'set_field:0x10/0xf0->reg15', 'set_field:0x1->metadata'],
       ...['set_field:0x300000001->xreg0', 'set_field:0x1/0x3->xxreg0', 'load:0x7->OXM_OF_PKT_REG1[4..36]'],
       ...['move:NXM_NX_REG0[0..7]->NXM_NX_REG1[8..15]', 'move:NXM_OF_IN_PORT[]->NXM_NX_REG2[0..15]'],
       ...[

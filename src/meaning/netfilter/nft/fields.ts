@@ -237,6 +237,10 @@ const network: Readonly<Record<string, Field>> = {
   'ip6 nexthdr': ofIp(6, protocolType, ({ packet, fragment }) =>
     BigInt(fragment === 'no' ? packet.protocol : 44),
   ),
+  // Behind the fragment header stands the last one: a frame tells of no other.
+  'frag nexthdr': ofIp(6, protocolType, ({ packet, fragment }) =>
+    fragment === 'no' ? undefined : BigInt(packet.protocol),
+  ),
   'ip6 version': ofIp(6, byte, () => 6n),
   'ip6 hoplimit': hopLimitOf(6),
   'ip6 length': ofIp(6, word, (ip) => {
