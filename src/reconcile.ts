@@ -110,7 +110,8 @@ export class HostUnreadable extends Error {
   readonly kind = 'tool'
 }
 
-function outputOf(host: HostModel, reading: HostReading, name: string): string {
+/** A probe's stdout. Throws `HostUnreadable` when the probe failed. */
+export function outputOf(host: HostModel, reading: HostReading, name: string): string {
   const output = reading.outputs.get(name)
   if (output === undefined)
     throw new HostUnreadable(`${host.name}: reading ${name}: the host printed no such section`)

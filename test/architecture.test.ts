@@ -104,7 +104,7 @@ describe('the direction of imports', () => {
 
   test('gives no command that only reads a way to a writer', () => {
     const writers = ['host/transaction.ts', 'move.ts', 'apply.ts']
-    for (const command of ['plan', 'drift', 'validate', 'show', 'snapshots', 'schema'])
+    for (const command of ['plan', 'drift', 'validate', 'show', 'snapshots', 'schema', 'diff', 'trace'])
       expect([...reach(`cli/${command}.ts`)].filter((file) => writers.includes(file))).toEqual([])
     expect([...reach('cli/apply.ts')]).toEqual(expect.arrayContaining(writers))
   })

@@ -72,7 +72,7 @@ function addOptions(program: Command): void {
     )
     .option('-o, --output <file>', 'write the report there instead of stdout')
     .option('-q, --quiet', 'no progress on stderr')
-    .option('-v, --verbose', 'do not cut long lists; show hosts that are in sync')
+    .option('-v, --verbose', 'show every object and line, and hosts that are in sync')
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .optionsGroup('Connections:')
     .option('-F, --ssh-config <file>', 'ssh configuration, as ssh -F')
@@ -126,6 +126,14 @@ function addReaders(program: Command, ended: (code: ExitCode) => void): void {
       await run(self, ended, 'reads', async (context) =>
         (await import('./show.ts')).show(context, thing, name),
       )
+    })
+  command(program, 'trace', 'verdict on a packet, and the flow or rule that decides')
+    .requiredOption('--from <end>', 'guest, hypervisor or address it comes from')
+    .requiredOption('--to <end>', 'guest, hypervisor or address it goes to')
+    .requiredOption('--port <service>', 'tcp/443, udp/53, icmp/8, or the name of a service')
+    .option('--live', 'by what the hosts hold now, foreign rules included; without it by what Git wants')
+    .action(async (own: { from: string; to: string; port: string; live?: boolean }, self: Command) => {
+      await run(self, ended, 'reads', async (context) => (await import('./trace.ts')).trace(context, own))
     })
   command(program, 'schema', 'print a JSON Schema, for editors and for readers of --format json')
     .addArgument(

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Fleet, type Run, startFleet } from '../../lab/fleet.ts'
 import type { LabHost } from '../../lab/host.ts'
 import { serve, startStream } from '../../lab/traffic.ts'
+import { dumpFilters } from './dump.ts'
 
 /** The command as a user runs it, against the demo fleet, in the order of a day. */
 let fleet: Fleet
@@ -36,30 +37,6 @@ async function jsonOf(...args: readonly string[]): Promise<JsonReport> {
   return JSON.parse((await fleet.reconcile(...args, '--format', 'json')).stdout) as JsonReport
 }
 
-/** Everything that a host's own tools print of its filters, without what counts or names the moment. */
-function dump(host: LabHost): string {
-  const text = (argv: readonly string[]) => host.run(argv).stdout
-  return [
-    ...['iptables-save', 'ip6tables-save'].map((tool) => text([tool])),
-    text(['ipset', 'save', '-sorted']),
-    text(['nft', '-s', 'list', 'table', 'bridge', 'gitwall']),
-    host.ovs === undefined
-      ? ''
-      : // Flows of one priority come in no order.
-        text(['ovs-ofctl', '-O', 'OpenFlow14', 'dump-flows', 'br0', '--no-stats'])
-          .split('\n')
-          .sort()
-          .join('\n'),
-  ]
-    .join('\n')
-    .replaceAll(/^#.*$/gm, '')
-    .replaceAll(/\[\d+:\d+\]/g, '')
-    .replaceAll(/ initval 0x[0-9a-f]+/g, '')
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .join('\n')
-}
-
 const names = ['hv-ams-1', 'hv-ams-2', 'hv-fra-1', 'hv-fra-2']
 
 describe('a day with the demo fleet', () => {
@@ -68,11 +45,11 @@ describe('a day with the demo fleet', () => {
   })
 
   test('plan shows every host and writes nothing', async () => {
-    const before = names.map((name) => dump(fleet.host(name)))
+    const before = names.map((name) => dumpFilters(fleet.host(name)))
     const run = await fleet.reconcile('plan')
     expect(run.code).toBe(2)
     for (const name of names) expect(run.stdout).toContain(`${name}: will change`)
-    expect(names.map((name) => dump(fleet.host(name)))).toEqual(before)
+    expect(names.map((name) => dumpFilters(fleet.host(name)))).toEqual(before)
   })
 
   test('drift before the first apply says that nothing was ever confirmed', async () => {
@@ -84,12 +61,12 @@ describe('a day with the demo fleet', () => {
   test('apply brings every host there, and a second one changes nothing', async () => {
     plantForeignObjects()
     await ok('apply')
-    const applied = names.map((name) => dump(fleet.host(name)))
+    const applied = names.map((name) => dumpFilters(fleet.host(name)))
     await ok('plan')
     await ok('drift')
     const again = await jsonOf('apply')
     expect(again.hosts.map((host) => host.status)).toEqual(['in-sync', 'in-sync', 'in-sync', 'in-sync'])
-    expect(names.map((name) => dump(fleet.host(name)))).toEqual(applied)
+    expect(names.map((name) => dumpFilters(fleet.host(name)))).toEqual(applied)
     expectForeignObjects()
   })
 
@@ -101,16 +78,16 @@ describe('a day with the demo fleet', () => {
     ['an anti-spoofing rule', 'hv-fra-1', 'from-tap103i0', deleteAntispoof],
   ])('%s that is deleted by hand is drift, named, and repaired', async (_, name, named, damage) => {
     const host = fleet.host(name)
-    const before = dump(host)
+    const before = dumpFilters(host)
     damage(host)
-    expect(dump(host), 'the damage must be real').not.toBe(before)
+    expect(dumpFilters(host), 'the damage must be real').not.toBe(before)
     const drift = await fleet.reconcile('drift')
     expect(drift.code, drift.stdout + drift.stderr).toBe(2)
     expect(drift.stdout).toContain(`${name}: `)
     expect(drift.stdout).toContain(named)
     await ok('--host', name, '--yes')
     await ok('drift')
-    expect(dump(host)).toBe(before)
+    expect(dumpFilters(host)).toBe(before)
   })
 
   test('a rule that is added by hand inside our objects is drift, too', async () => {
@@ -163,7 +140,7 @@ describe('a day with the demo fleet', () => {
 
   test('rollback returns to the bytes of before', async () => {
     for (const name of ['hv-ams-1', 'hv-fra-1']) {
-      const before = dump(fleet.host(name))
+      const before = dumpFilters(fleet.host(name))
       fleet.commit(`a change for ${name}`, [
         {
           file: 'policies/shop.yaml',
@@ -172,9 +149,9 @@ describe('a day with the demo fleet', () => {
         },
       ])
       await ok('--host', name, '--yes')
-      expect(dump(fleet.host(name))).not.toBe(before)
+      expect(dumpFilters(fleet.host(name))).not.toBe(before)
       await ok('rollback', '--host', name)
-      expect(dump(fleet.host(name))).toBe(before)
+      expect(dumpFilters(fleet.host(name))).toBe(before)
       fleet.commit('and back', [
         {
           file: 'policies/shop.yaml',
@@ -217,6 +194,36 @@ describe('a day with the demo fleet', () => {
       await stream.stop()
       await server.stop()
     }
+  })
+})
+
+describe('trace', () => {
+  const question = ['--from', '203.0.113.9', '--to', 'web-3', '--port', 'https']
+
+  test('answers from Git alone, with the deciding rule', async () => {
+    const run = await ok('trace', ...question)
+    expect(run.stdout).toContain('web / inbound / public (policies/shop.yaml:')
+    expect(run.stdout).toContain('hosts   accept')
+  })
+
+  test('answers from the hosts, and says when a foreign rule decides otherwise', async () => {
+    expect((await ok('trace', ...question, '--live')).stdout).toContain('hosts   accept')
+    const host = fleet.host('hv-fra-1')
+    const rule = ['-p', 'tcp', '-m', 'tcp', '--dport', '443', '-j', 'DROP']
+    host.must(['iptables', '-w', '-I', 'FORWARD', '1', ...rule])
+    try {
+      const run = await ok('trace', ...question, '--live')
+      expect(run.stdout).toContain('hosts   drop  DIFFERS FROM THE POLICY')
+      expect(run.stdout).toContain('ip filter FORWARD: -A FORWARD -p tcp -m tcp --dport 443 -j DROP')
+    } finally {
+      host.must(['iptables', '-w', '-D', 'FORWARD', ...rule])
+    }
+  })
+
+  test('agrees with the policy over flows that the switch itself prints', async () => {
+    const run = await ok('trace', '--from', 'web-1', '--to', 'app-1', '--port', 'tcp/9005', '--live')
+    expect(run.stdout).not.toContain('DIFFERS')
+    expect(run.stdout).toContain('app / inbound / from web')
   })
 })
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Family, familyOf } from '../../net/address.ts'
-import { type Prefix, maskHostBits, ofFamily, prefixAddress, prefixBits } from '../../net/prefix.ts'
+import { type Family, addressBits, addressValue, familyOf } from '../../net/address.ts'
+import { type Prefix, ofFamily, prefixAddress, prefixBits } from '../../net/prefix.ts'
 import type { AddressList, Direction, Nic } from '../../model/model.ts'
 import { type Action, resubmit } from './action.ts'
 import { type Flow, inTable } from './flow.ts'
@@ -152,19 +152,25 @@ function bitsByPrefix(
           bits.push(bitByList.get(list.name) as number)
           own.set(prefix, bits)
         }
-  const lengthsOf = (family: 4 | 6) => [...new Set(ofFamily([...own.keys()], family).map(prefixBits))]
-  const lengths = { 4: lengthsOf(4), 6: lengthsOf(6) }
+  const byLength = {
+    4: new Map<number, Map<bigint, readonly number[]>>(),
+    6: new Map<number, Map<bigint, readonly number[]>>(),
+  }
+  for (const [prefix, bits] of own) {
+    const lengths = byLength[familyOf(prefix)]
+    const members = lengths.get(prefixBits(prefix)) ?? new Map<bigint, readonly number[]>()
+    lengths.set(prefixBits(prefix), members.set(leadingBits(prefix, prefixBits(prefix)), bits))
+  }
   return new Map(
     [...own.keys()].sort().map((prefix) => {
-      const around = lengths[familyOf(prefix)].filter((length) => length <= prefixBits(prefix))
-      const bits = around.flatMap((length) => own.get(widened(prefix, length)) ?? [])
+      const around = [...byLength[familyOf(prefix)]].filter(([length]) => length <= prefixBits(prefix))
+      const bits = around.flatMap(([length, members]) => members.get(leadingBits(prefix, length)) ?? [])
       return [prefix, bits.sort((a, b) => a - b)]
     }),
   )
 }
 
-/** The prefix of `length` bits that holds `prefix`. */
-function widened(prefix: Prefix, length: number): Prefix {
-  if (length === prefixBits(prefix)) return prefix
-  return maskHostBits(`${prefixAddress(prefix)}/${length}`) as Prefix
+/** The first `length` bits of a prefix, as a number: the name of the prefix of that length that holds it. */
+function leadingBits(prefix: Prefix, length: number): bigint {
+  return addressValue(prefixAddress(prefix)) >> BigInt(addressBits(familyOf(prefix)) - length)
 }

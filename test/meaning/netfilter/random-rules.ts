@@ -133,13 +133,16 @@ function matches(family: 4 | 6, hook: string, hasState: boolean): fc.Arbitrary<s
   return joined(
     maybe(3, option('-s', fc.constantFrom(...addresses))),
     maybe(3, option('-d', fc.constantFrom(...addresses))),
-    maybe(2, option('-i', fc.constantFrom('vmbr0', 'vm+', 'eth0'))),
-    maybe(hook === 'FORWARD' ? 2 : 0, option('-o', fc.constantFrom('vmbr0', 'eth+'))),
+    maybe(hook === 'OUTPUT' ? 0 : 2, option('-i', fc.constantFrom('vmbr0', 'vm+', 'eth0'))),
+    maybe(hook === 'FORWARD' || hook === 'OUTPUT' ? 2 : 0, option('-o', fc.constantFrom('vmbr0', 'eth+'))),
     maybe(
       5,
       fc.oneof({ weight: 3, arbitrary: transports }, { weight: 1, arbitrary: family === 4 ? icmp : icmp6 }),
     ),
-    maybe(3, hook === 'FORWARD' ? devices : devices.filter((text) => !/out|bridged/.test(text))),
+    maybe(
+      hook === 'OUTPUT' ? 0 : 3,
+      hook === 'FORWARD' ? devices : devices.filter((text) => !/out|bridged/.test(text)),
+    ),
     maybe(2, marks),
     maybe(
       3,
@@ -156,7 +159,7 @@ function matches(family: 4 | 6, hook: string, hasState: boolean): fc.Arbitrary<s
     maybe(1, option('-m iprange --src-range', fc.constantFrom(...ranges)).map(unnegatedModule)),
     maybe(1, fc.constant('-m comment --comment "-j DROP" ')),
     maybe(hasState ? 5 : 0, fc.oneof(states, directions)),
-    maybe(family === 4 && !hasState ? 1 : 0, fc.constantFrom('-f ', '! -f ')).map((text) => text),
+    maybe(family === 4 && !hasState ? 1 : 0, fc.constantFrom('-f ', '! -f ')),
   )
 }
 
@@ -219,19 +222,27 @@ function table(family: 4 | 6, name: string, hook: string, hasState: boolean): fc
     )
 }
 
-function ruleset(family: 4 | 6, hasState: boolean): fc.Arbitrary<string> {
+/** The built-in chain that the rules stand in, and whether they ask conntrack. */
+export interface RuleOptions {
+  readonly hook: string
+  readonly hasState: boolean
+}
+
+function ruleset(family: 4 | 6, { hook, hasState }: RuleOptions): fc.Arbitrary<string> {
+  const first = hook === 'OUTPUT' ? 'OUTPUT' : 'PREROUTING'
   return joined(
-    table(family, 'raw', 'PREROUTING', false),
-    table(family, 'mangle', 'FORWARD', hasState),
-    table(family, 'filter', 'FORWARD', hasState),
+    table(family, 'raw', first, false),
+    table(family, 'mangle', hook, hasState),
+    table(family, 'filter', hook, hasState),
   )
 }
 
 /** Rules as somebody would write them, in `raw`, `mangle` and `filter`. */
-export function ruleset4(hasState: boolean): fc.Arbitrary<string> {
-  return ruleset(4, hasState)
+export function ruleset4(options: RuleOptions): fc.Arbitrary<string> {
+  return ruleset(4, options)
 }
 
-export function ruleset6(hasState: boolean): fc.Arbitrary<string> {
-  return ruleset(6, hasState)
+/** The same of ip6tables. */
+export function ruleset6(options: RuleOptions): fc.Arbitrary<string> {
+  return ruleset(6, options)
 }

@@ -53,10 +53,16 @@ export function matchTests(match: MatchText, host: HostTables): readonly Test[] 
     default: {
       const reader = Object.hasOwn(readers, match.module) ? readers[match.module] : undefined
       if (reader === undefined) return [unread(match)]
-      return match.options.map((option) => reader(option) ?? unread(match, option))
+      const tests = match.options.map((option) => reader(option) ?? unread(match, option))
+      return portModules.has(match.module) ? [isWhole, ...tests] : tests
     }
   }
 }
+
+const portModules: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'dccp', 'udplite'])
+
+/** These modules want a header even when nothing is asked of it (`udp_mt` and its like, `fragoff`). */
+const isWhole: Test = ({ ip }) => ip !== undefined && ip.fragment !== 'later'
 
 /** Says "nobody knows" whatever the packet. */
 export function unread({ module, options }: MatchText, option?: Option): Test {
