@@ -127,11 +127,14 @@ function differenceOnce(
   after: readonly Line[],
   known: Map<readonly Line[], Map<readonly Line[], LinesDifference>>,
 ): LinesDifference {
+  if (before === after) return noDifference
   const byAfter = known.get(before) ?? new Map<readonly Line[], LinesDifference>()
   const found = byAfter.get(after) ?? differenceOfLines(before, after)
   known.set(before, byAfter.set(after, found))
   return found
 }
+
+const noDifference: LinesDifference = { opened: [], closed: [] }
 
 function privilegeSingles(
   kind: 'granted' | 'revoked',

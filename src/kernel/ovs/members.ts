@@ -163,8 +163,11 @@ function bitsByPrefix(
   }
   return new Map(
     [...own.keys()].sort().map((prefix) => {
-      const around = [...byLength[familyOf(prefix)]].filter(([length]) => length <= prefixBits(prefix))
-      const bits = around.flatMap(([length, members]) => members.get(leadingBits(prefix, length)) ?? [])
+      const [length, value] = [prefixBits(prefix), leadingBits(prefix, prefixBits(prefix))]
+      const around = [...byLength[familyOf(prefix)]].filter(([shorter]) => shorter <= length)
+      const bits = around.flatMap(
+        ([shorter, members]) => members.get(value >> BigInt(length - shorter)) ?? [],
+      )
       return [prefix, bits.sort((a, b) => a - b)]
     }),
   )

@@ -9,7 +9,7 @@ import { find } from './look-up.ts'
 import { isBlurred, tagBit, writeFrame } from './packet.ts'
 import type { Table } from './table.ts'
 import { reservedPorts } from './value.ts'
-import { type Words, copyWords, last, setBits } from './words.ts'
+import { type Words, copyWords, first, last, setBits } from './words.ts'
 
 /** What a run of one frame needs to know of the bridge. */
 export interface Bridge {
@@ -39,6 +39,9 @@ const depthLimit = 64
 const resubmitLimit = 4096
 /** Userspace datapath: lib/dpif-netdev.c, `MAX_RECIRC_DEPTH`. The kernel's limit is another. */
 const recirculationLimit = 6
+/** Bytes of datapath actions after which a resubmit does nothing any more, `xlate_resubmit_resource_check`. We only estimate them, high. */
+const sizeLimit = 65_535
+const bytes = { output: 8, tag: 16, header: 80, ct: 100 } as const
 /** Ours: far above what a packet can meet that is not lost in a loop of `ct`. */
 const stepLimit = 200_000
 
@@ -55,6 +58,8 @@ interface Pass {
   met: Hop
   depth: number
   resubmits: number
+  /** Bytes of datapath actions so far, about. */
+  size: number
   /** `exit`: that was all. `failed`: nor is there anything that was left for the end. */
   stop?: 'exit' | 'failed'
   readonly firstEnd: number
@@ -122,6 +127,7 @@ function resubmit(pass: Pass, table: number, port?: number): void {
     pass.stop = 'failed'
     return
   }
+  if (pass.size > sizeLimit) return fail(pass, 'more datapath actions than fit', pass.hop)
   const deeper = table <= pass.table ? 1 : 0
   pass.resubmits++
   pass.depth += deeper
@@ -257,9 +263,11 @@ function outputField(pass: Pass, from: Subfield): void {
   if (port <= 0xffff) output(pass, port)
 }
 
-function deliver({ run, words, hop }: Pass, port: number): void {
+function deliver(pass: Pass, port: number): void {
+  const { run, words, hop } = pass
   const name = run.bridge.portName(port)
   if (name === undefined) return
+  pass.size += bytes.output
   run.ends.push(
     isBlurred(words, run.before)
       ? { kind: 'unknown', why: `what is written into the frame for port ${name} is not known`, by: hop }
@@ -271,14 +279,18 @@ function set(pass: Pass, { bits, requires }: Action & { readonly kind: 'set' }):
   const met = isMet(requires, pass)
   if (met === undefined)
     return fail(pass, `whether the packet has what "${requires}" asks for is not known`, pass.hop)
-  if (met) for (const part of bits) setBits(pass.words, part)
+  if (!met) return
+  for (const part of bits) setBits(pass.words, part)
+  if (bits.some(({ word }) => word >= first.vlan)) pass.size += bytes.header
 }
 
 function move(pass: Pass, { from, to }: Action & { readonly kind: 'move' }): void {
   const met = [isMet(from.field.requires, pass), isMet(to.field.requires, pass)]
   if (met.includes(undefined))
     return fail(pass, `whether the packet has ${from.field.name} and ${to.field.name} is not known`, pass.hop)
-  if (!met.includes(false)) writeSubfield(pass.words, to, readSubfield(pass.words, from))
+  if (met.includes(false)) return
+  writeSubfield(pass.words, to, readSubfield(pass.words, from))
+  pass.size += bytes.header
 }
 
 function decrementHopLimit(pass: Pass): 'expired' | 'done' {
@@ -287,6 +299,7 @@ function decrementHopLimit(pass: Pass): 'expired' | 'done' {
   if (left === undefined || left === 'none') return 'done'
   if (left <= 1) return 'expired'
   setBits(pass.words, { word: last('hopLimit'), mask: 0xff, value: left - 1 })
+  pass.size += bytes.header
   return 'done'
 }
 
@@ -294,14 +307,17 @@ function pushVlan(pass: Pass): void {
   const { value, unknown } = pass.words
   const [outer, inner] = [last('vlan'), last('innerVlan')]
   if (((value[inner] ?? 0) & tagBit) !== 0) return fail(pass, 'a third VLAN tag', pass.hop)
+  pass.size += bytes.tag
   value[inner] = value[outer] ?? 0
   unknown[inner] = unknown[outer] ?? 0
   setBits(pass.words, { word: outer, mask: 0xffff, value: tagBit })
 }
 
-function popVlan({ words: { value, unknown } }: Pass): void {
+function popVlan(pass: Pass): void {
+  const { value, unknown } = pass.words
   const [outer, inner] = [last('vlan'), last('innerVlan')]
   if (((value[outer] ?? 0) & tagBit) === 0) return
+  pass.size += bytes.tag
   for (const row of [value, unknown]) {
     row[outer] = row[inner] ?? 0
     row[inner] = 0
@@ -312,6 +328,7 @@ function popVlan({ words: { value, unknown } }: Pass): void {
 function track(pass: Pass, ct: Ct): void {
   const { run, words } = pass
   const isFresh = run.tracking === 'new' || run.tracking === 'invalid' || run.tracking === 'untracked'
+  pass.size += bytes.ct
   if (!isIp(words)) return fail(pass, 'action "ct" on what is no IP packet', pass.hop)
   if (ct.translates === 'new' || (ct.translates === 'known' && !isFresh))
     return fail(pass, 'action "ct(nat)"', pass.hop)

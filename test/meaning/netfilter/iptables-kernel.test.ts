@@ -58,7 +58,7 @@ describe.each(['nft', 'legacy'] as const)(
 
     test.each([41, 42])('of random rules for what the hypervisor sends (%i)', async (seed) => {
       load(wire, randomRules(seed, { hook: 'OUTPUT', hasState: true }))
-      const frames = withOwnPorts(sample(ipFrame(), seed, 100)).map(fromHost)
+      const frames = withOwnPorts(sample(ipFrame(), seed, 100)).filter(isNotSctp).map(fromHost)
       expect(await outputDisagreements(wire, frames, tally)).toEqual([])
     })
   },
@@ -74,6 +74,11 @@ const tracking = '*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m conntrack --ctst
 
 function isUdpBetweenStations(frame: Frame): boolean {
   return frame.payload.kind === 'ip' && frame.payload.ip.protocol === 17 && frame.destinationMac === macs.tapb
+}
+
+/** Its checksum is wrong here, which conntrack asks of what comes in only. */
+function isNotSctp(frame: Frame): boolean {
+  return frame.payload.kind !== 'ip' || frame.payload.ip.protocol !== 132
 }
 
 function withIp(frame: Frame, change: (ip: IpPacket) => Partial<IpPacket>, ends: Partial<Frame> = {}): Frame {
@@ -151,3 +156,4 @@ create all list:set
 add all ips
 add all nets
 `
+

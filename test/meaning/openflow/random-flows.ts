@@ -355,10 +355,10 @@ const anyAction: fc.Arbitrary<string> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc
-      .tuple(oneOf('', '', '', '2', '3', 'LOCAL'), oneOf(1, 1, 2, 2, 3, 3, 4, 0))
+      .tuple(oneOf('', '', '', '2', '3', 'LOCAL'), oneOf('+1', '+1', '+2', '+2', '+3'))
       .map(([port, table]) => `resubmit(${port},${table})`),
   },
-  { weight: 1, arbitrary: oneOf('exit', 'resubmit:2', 'clear_actions') },
+  { weight: 1, arbitrary: oneOf('exit', 'exit', 'resubmit:2', 'resubmit(,0)', 'clear_actions') },
 )
 
 /** `vlan`: tagged frames only, or frames that an action before has tagged. */
@@ -376,7 +376,7 @@ const instructions = oneOf(
   '',
   '',
   'write_actions(output:2)',
-  'write_actions(output:4,set_field:0x1->reg3,resubmit(,4))',
+  'write_actions(output:4,set_field:0x1->reg3,resubmit(,5))',
   'clear_actions',
   'write_metadata:0x2/0x2',
   'clear_actions,write_actions(output:1),write_metadata:0x1',
@@ -384,24 +384,35 @@ const instructions = oneOf(
 
 /** Flows of `replace-flows`, each of another priority: OpenFlow does not say which of two equals wins. */
 export const dumps: fc.Arbitrary<readonly string[]> = fc
-  .array(fc.tuple(oneOf(0, 0, 1, 2, 3, 4), oneOf(...kinds).chain(flowOf)), { minLength: 8, maxLength: 40 })
-  .map((flows) =>
-    flows.map(([table, rest], index) => `table=${table},priority=${1000 - index * 7},${rest(table)}`),
+  .tuple(
+    fc.array(fc.tuple(oneOf(0, 0, 1, 2, 3, 4, 5), oneOf(...kinds).chain(flowOf)), {
+      minLength: 8,
+      maxLength: 40,
+    }),
+    // So that a frame does not end where it starts.
+    fc.array(flowOf({ keyword: '', parts: [], actions: [] }, { isAny: true }), {
+      minLength: 6,
+      maxLength: 6,
+    }),
   )
+  .map(([flows, others]) => [
+    ...flows.map(([table, rest], index) => `table=${table},priority=${1000 - index * 7},${rest(table)}`),
+    ...others.map((rest, table) => `table=${table},priority=1,${rest(table)}`),
+  ])
 
 function rarely<T>(oneIn: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
   return fc.oneof({ weight: oneIn - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 }
 
-function flowOf(kind: Kind): fc.Arbitrary<(table: number) => string> {
+function flowOf(kind: Kind, { isAny } = { isAny: false }): fc.Arbitrary<(table: number) => string> {
   const part = fc.oneof(...anyParts)
   const own = kind.parts.length === 0 ? part : fc.oneof(...kind.parts)
   const action = kind.actions.length === 0 ? anyAction : fc.oneof(anyAction, anyAction, ...kind.actions)
   return fc
     .tuple(
-      fc.array(part, { maxLength: 1 }),
-      fc.array(own, { maxLength: 2 }),
-      fc.array(action, { maxLength: 5 }),
+      fc.array(part, { maxLength: isAny ? 0 : 1 }),
+      fc.array(own, { maxLength: isAny ? 0 : 2 }),
+      fc.array(action, { minLength: isAny ? 2 : 0, maxLength: 5 }),
       rarely(5, fc.tuple(tagging, outputs)),
       rarely(6, fc.array(action, { minLength: 1, maxLength: 3 })),
       instructions,
@@ -420,9 +431,12 @@ function flowOf(kind: Kind): fc.Arbitrary<(table: number) => string> {
         ...(tags ?? []),
         // The instructions of OpenFlow 1.1, in their order.
         ...(instruction === '' ? [] : [instruction]),
-        ...(skip === undefined || table === 4 ? [] : [`goto_table:${Math.min(table + skip, 4)}`]),
+        ...(skip === undefined || table === 5 ? [] : [`goto_table:${Math.min(table + skip, 5)}`]),
       ]
-      return `${match === '' ? '' : `${match},`}actions=${list.length === 0 ? 'drop' : list.join(',')}`
+      const text = list
+        .join(',')
+        .replaceAll(/([,=])\+(\d)/g, (_, before, steps) => `${before}${Math.min(table + Number(steps), 5)}`)
+      return `${match === '' ? '' : `${match},`}actions=${text === '' ? 'drop' : text}`
     })
 }
 

@@ -9,11 +9,29 @@ export type Departure = string
 
 /** What a real switch would send: outputs of the datapath actions of every part of a trace. See ovs-vswitchd(8), `ofproto/trace`. */
 export function departuresOfTrace(trace: string): readonly Departure[] {
-  const flows = [...trace.matchAll(/^Flow: (.*)$/gm)].map((match) => match[1] ?? '')
-  const actions = [...trace.matchAll(/^Datapath actions: (.*)$/gm)].map((match) => match[1] ?? '')
-  if (flows.length === 0 || flows.length !== actions.length) throw new Error(`not a trace: ${trace}`)
-  if (/recirc.*(?:dropped|failed)/i.test(trace)) throw new Error(`incomplete trace: ${trace}`)
-  return flows.flatMap((flow, index) => run(actions[index] ?? '', headerOf(flow))).sort()
+  const parts = trace.split(/^=+\n(?=recirc\()/m).map(partOf)
+  const reached = new Set<string | undefined>([undefined])
+  return parts
+    .flatMap(({ id, flow, actions }) => {
+      // A part that was queued by one that failed is traced all the same.
+      if (!reached.has(id)) return []
+      for (const match of actions.matchAll(/recirc\((0x[0-9a-f]+)\)/g)) reached.add(match[1])
+      return run(actions, headerOf(flow))
+    })
+    .sort()
+}
+
+interface Part {
+  /** Absent: the first one. */
+  readonly id: string | undefined
+  readonly flow: string
+  readonly actions: string
+}
+
+function partOf(text: string): Part {
+  const [flow, actions] = [/^Flow: (.*)$/m.exec(text)?.[1], /^Datapath actions: (.*)$/m.exec(text)?.[1]]
+  if (flow === undefined || actions === undefined) throw new Error(`not a trace: ${text.slice(0, 1000)}`)
+  return { id: /^recirc\((0x[0-9a-f]+)\)/.exec(text)?.[1], flow, actions }
 }
 
 /** What the simulator says the switch sends. */
