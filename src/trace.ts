@@ -8,7 +8,9 @@ import { captureFrom, captureProbes } from './meaning/capture-probe.ts'
 import { compileNetfilter } from './meaning/netfilter/netfilter.ts'
 import { compileBridge } from './meaning/openflow/simulate.ts'
 import type { Packet } from './meaning/packet.ts'
-import { type PathVerdict, type Place, type SimulatedHost, simulatePath } from './meaning/path.ts'
+import type { PacketText } from './meaning/packet-text.ts'
+import { type PathVerdict, type Place, type SimulatedHost, frameOf, simulatePath } from './meaning/path.ts'
+import type { Hop } from './meaning/simulation.ts'
 import { packetsOf } from './meaning/policy-packets.ts'
 import { type PolicyVerdict, hypervisorAt, judge, nicAt } from './meaning/policy.ts'
 import type { HostModel, Model, Nic } from './model/model.ts'
@@ -50,23 +52,70 @@ export async function traceLive(
   question: TraceQuestion,
   effects: ReadEffects,
 ): Promise<readonly Trace[]> {
-  const hosts = await effects.eachHost(hostsOnTheWay(model, question), (host) => readHost(host, effects))
+  const hosts = await effects.eachHost(hostsOnTheWay(model, question), async (host) => {
+    const { facts, capture } = await readHost(host, effects)
+    return simulated(host, facts, capture)
+  })
   return traces(model, question, hosts)
 }
 
-async function readHost(host: HostModel, effects: ReadEffects): Promise<SimulatedHost> {
+/** A host's raw state, everything on it included. Reads only; rejects when it cannot be read. */
+export async function captureHost(host: HostModel, effects: ReadEffects): Promise<Capture> {
+  return (await readHost(host, effects)).capture
+}
+
+async function readHost(
+  host: HostModel,
+  effects: ReadEffects,
+): Promise<{ readonly facts: HostFacts; readonly capture: Capture }> {
   let reader: HostReader | undefined
   try {
     reader = await effects.open(host)
     const reading = await reader.read([{ name: 'facts', script: factsProbe }, ...captureProbes])
     const facts = parseFacts(outputOf(host, reading, 'facts'))
-    return simulated(
-      host,
-      facts,
-      captureFrom((name) => outputOf(host, reading, name), facts),
-    )
+    return { facts, capture: captureFrom((name) => outputOf(host, reading, name), facts) }
   } finally {
     reader?.close()
+  }
+}
+
+/** What a captured state does with one packet. */
+export interface StateTrace {
+  readonly verdict: 'accept' | 'drop' | 'reject' | 'unknown'
+  /** Every line it met, in order. */
+  readonly way: readonly Hop[]
+  readonly deciding: Hop | undefined
+  /** What was not understood, for `unknown`. */
+  readonly why?: string
+}
+
+/** One packet through one host's captured state: through its bridge, or to the hypervisor when no port is named to leave by. */
+export function traceState(capture: Capture, text: PacketText): StateTrace {
+  const frame = frameOf(text.packet, text.sourceMac, text.destinationMac)
+  const { bridge, inPort, outPort, tracking } = text
+  const { hops, ends } = capture.flows.has(bridge)
+    ? compileBridge(capture, bridge).run({ port: inPort, frame, tracking })
+    : outPort === undefined
+      ? compileNetfilter(capture).simulateInput({ inInterface: bridge, inPort, frame, tracking })
+      : compileNetfilter(capture).simulateForward({ bridge, inPort, outPort, frame, tracking })
+  // One copy that is not understood, or that arrives, says more than all that are dropped.
+  const end =
+    ends.find(({ kind }) => kind === 'unknown') ??
+    ends.find((one) => one.kind === 'output' && (outPort === undefined || one.port === outPort)) ??
+    ends.find(({ kind }) => kind === 'accept' || kind === 'reject') ??
+    ends.find(({ kind }) => kind === 'drop')
+  const deciding = end?.by ?? hops.at(-1)
+  switch (end?.kind) {
+    case 'unknown':
+      return { verdict: 'unknown', way: hops, deciding, why: end.why }
+    case 'output':
+    case 'accept':
+      return { verdict: 'accept', way: hops, deciding }
+    case 'reject':
+      return { verdict: 'reject', way: hops, deciding }
+    case 'drop':
+    case undefined:
+      return { verdict: 'drop', way: hops, deciding }
   }
 }
 

@@ -3,7 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { suggest } from '../repo/suggest.ts'
 import type { ExitCode } from './exit-code.ts'
 import { interruptSignal } from './interrupt.ts'
-import type { Context, Options } from './options.ts'
+import { type Context, type Options, UsageError } from './options.ts'
 
 const description = `Keeps the firewalls of a fleet of hypervisors equal to what Git says.
 
@@ -89,6 +89,15 @@ function addOptions(program: Command): void {
     )
 }
 
+interface TraceOptions {
+  readonly from?: string
+  readonly to?: string
+  readonly port?: string
+  readonly live?: boolean
+  readonly state?: string
+  readonly packet?: string
+}
+
 function addReaders(program: Command, ended: (code: ExitCode) => void): void {
   program.commandsGroup('Commands that write nothing:')
   command(program, 'validate', 'check schema, references, lint and tests; asks no host')
@@ -128,12 +137,38 @@ function addReaders(program: Command, ended: (code: ExitCode) => void): void {
       )
     })
   command(program, 'trace', 'verdict on a packet, and the flow or rule that decides')
-    .requiredOption('--from <end>', 'guest, hypervisor or address it comes from')
-    .requiredOption('--to <end>', 'guest, hypervisor or address it goes to')
-    .requiredOption('--port <service>', 'tcp/443, udp/53, icmp/8, or the name of a service')
+    .option('--from <end>', 'guest, hypervisor or address it comes from')
+    .option('--to <end>', 'guest, hypervisor or address it goes to')
+    .option('--port <service>', 'tcp/443, udp/53, icmp/8, or the name of a service')
     .option('--live', 'by what the hosts hold now, foreign rules included; without it by what Git wants')
-    .action(async (own: { from: string; to: string; port: string; live?: boolean }, self: Command) => {
-      await run(self, ended, 'reads', async (context) => (await import('./trace.ts')).trace(context, own))
+    .addOption(
+      new Option('--state <dir>', 'by the files of "reconcile capture", with --packet').conflicts([
+        'from',
+        'to',
+        'port',
+        'live',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--packet <fields>',
+        'bridge=,in=,out=,dl_src=,dl_dst=,src=,dst=,proto=,sport=,dport=,type=,code=,ct=',
+      ),
+    )
+    .action(async (own: TraceOptions, self: Command) => {
+      await run(self, ended, 'reads', async (context) => {
+        const { state, packet, from, to, port, live } = own
+        if (state !== undefined && packet !== undefined)
+          return (await import('./trace-state.ts')).traceStateFiles(context, { state, packet })
+        if (from === undefined || to === undefined || port === undefined)
+          throw new UsageError('trace needs --from, --to and --port, or --state and --packet')
+        return (await import('./trace.ts')).trace(context, { from, to, port, live: live === true })
+      })
+    })
+  command(program, 'capture', "keep a host's raw state as plain files, for trace --state")
+    .requiredOption('--out <dir>', 'directory for the files; made when it is not there')
+    .action(async (own: { out: string }, self: Command) => {
+      await run(self, ended, 'reads', async (context) => (await import('./capture.ts')).capture(context, own))
     })
   command(program, 'schema', 'print a JSON Schema, for editors and for readers of --format json')
     .addArgument(

@@ -20,7 +20,7 @@ import { type Context, UsageError } from './options.ts'
 /** `reconcile trace --from A --to B --port tcp/443 [--live]`. */
 export async function trace(
   context: Context,
-  own: { readonly from: string; readonly to: string; readonly port: string; readonly live?: boolean },
+  own: { readonly from: string; readonly to: string; readonly port: string; readonly live: boolean },
 ): Promise<ExitCode> {
   const { options } = context
   const inputs = await readInputs(options)
@@ -35,10 +35,9 @@ export async function trace(
     to: endOf('--to', own.to, compiled),
     service: serviceOf(own.port, compiled),
   }
-  const traces =
-    own.live === true
-      ? await traceLive(compiled.model, question, readEffects(context))
-      : traceDesired(compiled.model, question)
+  const traces = own.live
+    ? await traceLive(compiled.model, question, readEffects(context))
+    : traceDesired(compiled.model, question)
   if (traces.length === 0) {
     throw new UsageError('no packet: the two ends have no address of one family that the service fits')
   }

@@ -27,7 +27,10 @@ export function lintRulesets(model: Model): readonly Problem[] {
   const rulesets = rulesetsOf(model)
   const findings = new Map<RuleId, Finding>()
   for (const { ruleset, direction } of rulesets) judgeRules(ruleset, direction, findings)
-  for (const { ruleset } of rulesets) findMatters(ruleset, findings)
+  findMatters(
+    rulesets.map(({ ruleset }) => ruleset),
+    findings,
+  )
   return [...findings.values()].flatMap((finding) => problemOf(finding, model))
 }
 
@@ -84,12 +87,32 @@ function noteExposure(finding: Finding, decided: Services, addresses: AddressCla
     finding.exposed = exposedPorts(finding.exposed, decided, addresses)
 }
 
-/** Rules that decide nowhere are passed over: of two equal rules the second is to go, and then the first is needed. */
-function findMatters({ rules }: Ruleset, findings: ReadonlyMap<RuleId, Finding>): void {
+/**
+ * Marks the rules without which some packet would meet another verdict, with all other rules there. A rule that is left is marked, too,
+ * when it matters once all that was found superfluous before it is gone: whoever removes everything that is reported changes nothing.
+ */
+function findMatters(rulesets: readonly Ruleset[], findings: ReadonlyMap<RuleId, Finding>): void {
+  for (const { rules } of rulesets) markMattering(rules, findings)
+  const gone = new Set<RuleId>()
+  for (const [id, finding] of findings) if (!finding.decides) gone.add(id)
+  const candidates = [...findings].filter(([, finding]) => finding.decides && !finding.matters)
+  if (candidates.length === 0) return
+  const rulesetsByRule = new Map<RuleId, Ruleset[]>(candidates.map(([id]) => [id, []]))
+  for (const ruleset of rulesets) for (const { id } of ruleset.rules) rulesetsByRule.get(id)?.push(ruleset)
+  for (const [id, finding] of candidates) {
+    for (const { rules } of rulesetsByRule.get(id) ?? [])
+      markMattering(
+        rules.filter((rule) => !gone.has(rule.id)),
+        new Map([[id, finding]]),
+      )
+    if (!finding.matters) gone.add(id)
+  }
+}
+
+function markMattering(rules: readonly Rule[], findings: ReadonlyMap<RuleId, Finding>): void {
   const isOpen = (rule: Rule) => findings.get(rule.id)?.matters === false
-  const deciding = rules.filter((rule) => findings.get(rule.id)?.decides === true)
-  if (!deciding.some(isOpen)) return
-  for (const { addresses, lines } of classesOfLines(deciding, everywhere)) {
+  if (!rules.some(isOpen)) return
+  for (const { addresses, lines } of classesOfLines(rules, everywhere)) {
     const decisions = decide(lines, addresses.family)
     for (const [index, { line, decided }] of decisions.entries()) {
       const finding = findingOf(line, findings)

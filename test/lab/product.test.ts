@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Fleet, type Run, startFleet } from '../../lab/fleet.ts'
 import type { LabHost } from '../../lab/host.ts'
@@ -218,6 +219,25 @@ describe('trace', () => {
     } finally {
       host.must(['iptables', '-w', '-D', 'FORWARD', ...rule])
     }
+  })
+
+  test.each([
+    [
+      'hv-ams-1',
+      'bridge=br0,in=uplink0,out=tap101i0,dl_src=02:00:5e:10:00:01,dl_dst=52:54:00:00:01:01,src=203.0.113.9,dst=10.0.0.11,proto=tcp,dport=',
+    ],
+    [
+      'hv-fra-1',
+      'bridge=vmbr0,in=uplink0,out=tap103i0,dl_src=02:00:5e:10:00:01,dl_dst=52:54:00:00:01:03,src=203.0.113.9,dst=10.0.0.13,proto=tcp,dport=',
+    ],
+  ])('answers from the files that capture takes home from %s', async (name, packet) => {
+    const files = join(fleet.directory, `capture-${name}`)
+    await ok('capture', '--host', name, '--out', files)
+    const verdictOf = async (port: number) => {
+      const run = await ok('trace', '--state', files, '--packet', `${packet}${port}`, '--format', 'json')
+      return (JSON.parse(run.stdout) as { verdict: string }).verdict
+    }
+    expect([await verdictOf(443), await verdictOf(444)]).toEqual(['accept', 'drop'])
   })
 
   test('agrees with the policy over flows that the switch itself prints', async () => {

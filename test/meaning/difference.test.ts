@@ -254,10 +254,6 @@ describe('what comes and goes', () => {
 
 test('the management floor of a hypervisor counts', () => {
   const own = `${policies}  hosts: { protects: hypervisors, inbound: [] }\n`
-  const wider = smallInventory.replace(
-    'gitwall_management: [192.0.2.0/24]',
-    'gitwall_management: [192.0.2.0/23]',
-  )
   expect(
     said(own, own, [smallInventory, smallInventory.replace('[192.0.2.0/24]', '[192.0.2.0/25]')]),
   ).toEqual(['- 192.0.2.128/25 → group:hypervisors (2 hosts)  tcp/22  (inbound)'])

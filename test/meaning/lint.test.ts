@@ -1,8 +1,13 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { coverageOf, coveragePercent } from '../../src/meaning/coverage.ts'
+import { difference } from '../../src/meaning/difference.ts'
+import { lintRulesets } from '../../src/meaning/lint-rulesets.ts'
 import { lint } from '../../src/meaning/lint.ts'
 import { hasErrors } from '../../src/compile.ts'
+import type { Ruleset } from '../../src/model/model.ts'
 import { compileSmall, smallInventory } from '../fixtures.ts'
+import { modelOf, ruleset } from './models.ts'
 
 /** `line:column code` of every warning of lint. */
 function warnings(policies: string, inventory = smallInventory): readonly string[] {
@@ -47,11 +52,10 @@ describe('lint says nothing of', () => {
       [
         'name: a, allow: ssh, from: set:office',
         'name: b, deny: tcp/22, from: any',
-        'name: c, allow: tcp/20-30, from: any',
+        'name: c, allow: tcp/20-22, from: any',
       ],
     ],
     ['DHCP, whose ports are few on both sides', ['name: a, allow: dhcp, from: any']],
-    ['everything outbound', []],
   ])('%s', (_, rules) => {
     expect(inbound(...rules)).toEqual([])
   })
@@ -213,4 +217,48 @@ tests:
     expect(problems).toEqual([])
     expect(coverageOf(model, exercised).missing.map(({ origin }) => origin.source.line)).toEqual([6, 13])
   })
+})
+
+test('whoever removes what is called superfluous, one rule or all of them, changes nothing', () => {
+  let removed = 0
+  fc.assert(
+    fc.property(ruleset, ruleset, (inbound, outbound) => {
+      const origins = (direction: 'inbound' | 'outbound', rules: Ruleset['rules']) =>
+        rules.map(
+          ({ id }) =>
+            [
+              id,
+              {
+                firewall: direction,
+                direction,
+                name: id,
+                source: { file: direction, line: Number(id.slice(-1)) + 1, column: 1 },
+              },
+            ] as const,
+        )
+      const named = {
+        ...outbound,
+        rules: outbound.rules.map((rule) => ({ ...rule, id: `out-${rule.id}` as typeof rule.id })),
+      }
+      const model = modelOf({ guest: { inbound, outbound: named } })
+      const rules = new Map([...origins('inbound', inbound.rules), ...origins('outbound', named.rules)])
+      const superfluous = lintRulesets({ ...model, rules })
+        .filter(({ code }) =>
+          ['shadowed-rule', 'redundant-rule', 'matches-nobody', 'matches-no-packet'].includes(code),
+        )
+        .map(({ at }) => `${at.file} ${at.line - 1}`)
+      const left = (gone: readonly string[]) => {
+        const keep = (direction: string, one: Ruleset) => ({
+          ...one,
+          rules: one.rules.filter((_, index) => !gone.includes(`${direction} ${index}`)),
+        })
+        return modelOf({ guest: { inbound: keep('inbound', inbound), outbound: keep('outbound', named) } })
+      }
+      removed += superfluous.length
+      for (const gone of [superfluous, ...superfluous.map((one) => [one])])
+        expect(difference(model, left(gone))).toEqual([])
+    }),
+    { numRuns: 300 },
+  )
+  expect(removed).toBeGreaterThan(100)
 })

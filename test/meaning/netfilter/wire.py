@@ -1,6 +1,7 @@
 """Frames in and out of one network namespace. Everything ends by itself.
 
 exchange   reads {"send": [[device, hex], …], "devices": […]}, sends in order, prints [[device, hex], …] that arrived
+listen DEV prints "ready", then, when stdin ends, all [device, hex] that arrived since
 local      prints "ready", then, when stdin ends, a list of the hex IP payloads that raw sockets got
 output     reads [hex, …], IP packets with their headers, and sends them as the host itself
 """
@@ -44,6 +45,15 @@ def exchange(task):
     return seen
 
 
+def listen(device):
+    sock = packet_socket(device)
+    print("ready", flush=True)
+    sys.stdin.read()
+    seen = []
+    collect({sock: device}, seen, QUIET)
+    return seen
+
+
 def local():
     sockets = []
     for protocol in (1, 6, 17, 47, 50, 112, 132):
@@ -82,6 +92,8 @@ def output(packets):
 verb = sys.argv[1]
 if verb == "exchange":
     print(json.dumps(exchange(json.load(sys.stdin))))
+elif verb == "listen":
+    print(json.dumps(listen(sys.argv[2])))
 elif verb == "local":
     print(json.dumps(local()))
 elif verb == "output":

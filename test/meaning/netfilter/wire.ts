@@ -61,7 +61,7 @@ export function createWire(iptables: 'nft' | 'legacy'): Wire {
     return shots.map(({ frame, serial }) => (portsByFrame.get(untagged(bytesOf(frame, serial))) ?? []).sort())
   }
   async function toHost(shots: readonly Shot[]): Promise<readonly boolean[]> {
-    const receiver = start(hypervisor, 'local')
+    const receiver = start(hypervisor, ['local'])
     const output = outputOf(receiver)
     await readyOf(receiver)
     exchange(shots)
@@ -70,16 +70,15 @@ export function createWire(iptables: 'nft' | 'legacy'): Wire {
     return shots.map(({ frame, serial }) => seen.has(transportBytesOf(frame, serial)))
   }
   async function fromHost(shots: readonly Omit<Shot, 'from'>[]): Promise<readonly boolean[]> {
-    const listener = start(guests, 'exchange')
+    const listener = start(guests, ['listen', 'tapb-g'])
     const output = outputOf(listener)
-    listener.stdin?.end(JSON.stringify({ devices: ['tapb-g'], send: [['tapb-g', filler]] }))
-    // The listener hears until it is quiet for 0.15 s: it has long begun when Python is up.
-    await new Promise((resolve) => setTimeout(resolve, 120))
+    await readyOf(listener)
     hypervisor.must(
       python('output'),
       JSON.stringify(shots.map(({ frame, serial }) => ipBytesOf(frame, serial))),
     )
-    const seen = JSON.parse(await output) as [string, string][]
+    listener.stdin?.end()
+    const seen = JSON.parse((await output).replace('ready\n', '')) as [string, string][]
     const packets = new Set(seen.map(([, frame]) => frame.slice(28)))
     return shots.map(({ frame, serial }) => packets.has(ipBytesOf(frame, serial)))
   }
@@ -103,20 +102,17 @@ export function createWire(iptables: 'nft' | 'legacy'): Wire {
   }
 }
 
-/** Nobody listens for it. */
-const filler = `${'01'.repeat(12)}88b5${'00'.repeat(46)}`
-
 /** A receiving socket takes the tag off. */
 function untagged(frame: string): string {
   return frame.replace(/^(.{24})8100.{4}/, '$1')
 }
 
-function python(verb: string): readonly string[] {
-  return ['/usr/bin/python3', '-I', '-S', script, verb]
+function python(...args: readonly string[]): readonly string[] {
+  return ['/usr/bin/python3', '-I', '-S', script, ...args]
 }
 
-function start(namespace: Namespace, verb: string): ChildProcess {
-  const [command = '', ...rest] = namespace.enter(python(verb))
+function start(namespace: Namespace, args: readonly string[]): ChildProcess {
+  const [command = '', ...rest] = namespace.enter(python(...args))
   return spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
