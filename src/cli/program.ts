@@ -3,7 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { suggest } from '../repo/suggest.ts'
 import type { ExitCode } from './exit-code.ts'
 import { interruptSignal } from './interrupt.ts'
-import { type Context, type Options, UsageError } from './options.ts'
+import type { Context, Options } from './options.ts'
 
 const description = `Keeps the firewalls of a fleet of hypervisors equal to what Git says.
 
@@ -156,14 +156,17 @@ function addReaders(program: Command, ended: (code: ExitCode) => void): void {
       ),
     )
     .action(async (own: TraceOptions, self: Command) => {
-      await run(self, ended, 'reads', async (context) => {
-        const { state, packet, from, to, port, live } = own
-        if (state !== undefined && packet !== undefined)
-          return (await import('./trace-state.ts')).traceStateFiles(context, { state, packet })
-        if (from === undefined || to === undefined || port === undefined)
-          throw new UsageError('trace needs --from, --to and --port, or --state and --packet')
-        return (await import('./trace.ts')).trace(context, { from, to, port, live: live === true })
-      })
+      const { state, packet, from, to, port, live } = own
+      if (state !== undefined && packet !== undefined) {
+        return await run(self, ended, 'reads', async (context) =>
+          (await import('./trace-state.ts')).traceStateFiles(context, { state, packet }),
+        )
+      }
+      if (from === undefined || to === undefined || port === undefined)
+        self.error('error: trace needs --from, --to and --port, or --state and --packet')
+      return await run(self, ended, 'reads', async (context) =>
+        (await import('./trace.ts')).trace(context, { from, to, port, live: live === true }),
+      )
     })
   command(program, 'capture', "keep a host's raw state as plain files, for trace --state")
     .requiredOption('--out <dir>', 'directory for the files; made when it is not there')

@@ -88,6 +88,7 @@ function startPass(
     met: hop,
     depth: 0,
     resubmits: 0,
+    size: 0,
     firstEnd: run.ends.length,
   }
   visit(pass, table)
