@@ -9,7 +9,10 @@ const precedence: readonly ExitCode[] = [6, 5, 3, 1, 4, 2, 0]
 
 /** The exit code that a finished run deserves: the worst of its hosts and its problems. */
 export function exitCode({ command, outcomes, problems }: Report): ExitCode {
-  return worst([problemsExitCode(problems), ...outcomes.map((outcome) => hostExitCode(command, outcome))])
+  const codes = outcomes.map((outcome) => hostExitCode(command, outcome))
+  // 3 promises that nothing was written; one host refused beside another that was changed is a failed run.
+  const isMixed = codes.includes(3) && outcomes.some((outcome) => outcome.status === 'confirmed')
+  return worst([problemsExitCode(problems), ...codes, ...(isMixed ? ([5] as const) : [])])
 }
 
 /** 1 when any problem is an error: nothing was written then. */

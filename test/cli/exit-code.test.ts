@@ -50,6 +50,7 @@ describe('several hosts give the first of 6 5 3 1 4 2 0:', () => {
     [['planned', 'unreachable', 'in-sync'], 4],
     [['unreachable', 'refused', 'planned'], 3],
     [['refused', 'rolled-back'], 5],
+    [['refused', 'confirmed'], 5],
     [['rolled-back', 'unknown', 'confirmed', 'unreachable'], 6],
     [[], 0],
   ])('%j gives %i', (statuses, code) => {

@@ -286,8 +286,8 @@ test('two runs at the same time do no harm: each host is changed by one of them'
   commitChange(8005)
   const runs = await Promise.all([fleet.reconcile('apply', ...sound), fleet.reconcile('apply', ...sound)])
   const said = runs.map(({ stdout, stderr }) => stdout + stderr).join('\n')
-  // A run that comes too late everywhere finds nothing to do. Where each wins a host, both are refused on the other's.
-  for (const { code } of runs) expect([0, 3], said).toContain(code)
+  // A run that comes too late everywhere finds nothing to do. Where each wins a host, both are refused on the other's: 5, since something was written.
+  for (const { code } of runs) expect([0, 3, 5], said).toContain(code)
   await run(0, 'drift', ...sound)
   await run(0, 'plan', ...sound)
 })

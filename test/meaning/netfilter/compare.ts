@@ -117,7 +117,19 @@ export function load(wire: Wire, rules: Rules): void {
     wire.host.must([`${tool}-restore`], empty)
     if (text !== undefined) wire.host.must([`${tool}-restore`], text)
   }
-  if (rules.nft !== undefined) wire.host.namespace.must(['nft', '-f', '-'], rules.nft)
+  if (rules.nft !== undefined) loadNft(wire, rules.nft)
+}
+
+/** nft refuses what can never match (`icmp type … arp operation …`), by line: those are left out. */
+function loadNft(wire: Wire, text: string): void {
+  let lines = text.split('\n')
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { code, stderr } = wire.host.namespace.run(['nft', '-f', '-'], lines.join('\n'))
+    if (code === 0) return
+    const refused = new Set([...stderr.matchAll(/^\/dev\/stdin:(\d+):/gm)].map((match) => Number(match[1])))
+    lines = lines.map((line, index) => (refused.has(index + 1) && !/[{}]$/.test(line) ? '' : line))
+    if (attempt === 19) throw new Error(stderr)
+  }
 }
 
 const empty = ['raw', 'mangle', 'filter'].map((table) => `*${table}\n:OUTPUT ACCEPT\nCOMMIT\n`).join('')

@@ -173,12 +173,14 @@ export function nftTable(layer: 'bridge' | 'inet'): fc.Arbitrary<string> {
       }
       const only = (hook: string | undefined, list: readonly string[]) =>
         list.filter((rule) => hook !== 'prerouting' || !rule.includes('oifname'))
-      return `table ${layer} random {
+      return `table ${layer} drawn {
   set four { type ipv4_addr; flags interval; elements = { 10.0.0.11-10.0.0.12, 172.16.0.0/12 } }
   set six { type ipv6_addr; flags interval; elements = { 2001:db8::/64, fe80::5054:ff:fe00:a } }
   set both { type ipv4_addr . ipv4_addr; elements = { 10.0.0.11 . 10.0.0.12, 10.0.1.5 . 10.0.0.11 } }
-  chain two { ${lines(bodies.two.filter((rule) => !rule.includes('oifname')))} }
-  chain one { ${lines(bodies.one.filter((rule) => !rule.includes('oifname')))} }
+  chain two {
+${lines(bodies.two.filter((rule) => !rule.includes('oifname')))} }
+  chain one {
+${lines(bodies.one.filter((rule) => !rule.includes('oifname')))} }
   chain first { ${base(first, policies[0])}\n${lines(only(first, bodies.first))} }
   chain second { ${base(second, policies[1])}\n${lines(only(second, bodies.second))} }
 }

@@ -358,7 +358,7 @@ const anyAction: fc.Arbitrary<string> = fc.oneof(
       .tuple(oneOf('', '', '', '2', '3', 'LOCAL'), oneOf('+1', '+1', '+2', '+2', '+3'))
       .map(([port, table]) => `resubmit(${port},${table})`),
   },
-  { weight: 1, arbitrary: oneOf('exit', 'exit', 'resubmit:2', 'resubmit(,0)', 'clear_actions') },
+  { weight: 1, arbitrary: oneOf('exit', 'clear_actions') },
 )
 
 /** `vlan`: tagged frames only, or frames that an action before has tagged. */
@@ -376,7 +376,7 @@ const instructions = oneOf(
   '',
   '',
   'write_actions(output:2)',
-  'write_actions(output:4,set_field:0x1->reg3,resubmit(,5))',
+  'write_actions(output:4,set_field:0x1->reg3,resubmit(,6))',
   'clear_actions',
   'write_metadata:0x2/0x2',
   'clear_actions,write_actions(output:1),write_metadata:0x1',
