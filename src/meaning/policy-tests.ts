@@ -52,12 +52,14 @@ export function runPolicyTests(
           message: `test "${test.name}" means no packet: "from" and "to" have no address of one family that the protocol fits`,
         },
       ]
-    const wrong = packets
-      .map((packet) => ({ packet, verdict: judgeAndNote(packet) }))
-      .find(({ verdict }) => (verdict.verdict === 'allow' ? 'allow' : 'deny') !== test.expect)
-    return wrong === undefined
+    const wrong = packets.flatMap((packet) => {
+      const verdict = judgeAndNote(packet)
+      return (verdict.verdict === 'allow' ? 'allow' : 'deny') === test.expect ? [] : [{ packet, verdict }]
+    })
+    const [first] = wrong
+    return first === undefined
       ? []
-      : [{ ...at, code: 'test-failed', message: explain(test, wrong.packet, wrong.verdict, model.rules) }]
+      : [{ ...at, code: 'test-failed', message: explain(test, first.packet, first.verdict, model.rules) }]
   }
 
   function judgeAndNote(packet: Packet): PolicyVerdict {

@@ -1,4 +1,4 @@
-import { type Address, addressValue, familyOf } from '../net/address.ts'
+import { type Address, type Family, addressValue, familyOf } from '../net/address.ts'
 import type { PortRange } from '../net/port.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { HostModel, Model, Nic, Rule, RuleId, Ruleset } from '../model/model.ts'
@@ -50,7 +50,9 @@ function* steps(model: Model, packet: Packet): Generator<Judgement> {
 function judgeHostInbound(host: HostModel, packet: Packet): Judgement {
   const place = `${host.name} inbound`
   const isManagement =
-    packet.protocol === 6 && packet.destinationPort === 22 && speaksOf(host.management, packet.source)
+    packet.protocol === 6 &&
+    packet.destinationPort === 22 &&
+    speaksOf(host.management, { family: familyOf(packet.source), value: addressValue(packet.source) })
   if (isManagement) return { place, verdict: 'allow', by: 'management' }
   return judgeRuleset(host.own.inbound, packet, packet.source, place)
 }
@@ -58,15 +60,22 @@ function judgeHostInbound(host: HostModel, packet: Packet): Judgement {
 /** First match wins; `peer` is the packet's other end as the ruleset sees it. */
 function judgeRuleset(ruleset: Ruleset, packet: Packet, peer: Packet['source'], place: string): Judgement {
   if (ruleset.kind === 'unfiltered') return { place, verdict: 'allow', by: 'unfiltered' }
-  const rule = ruleset.rules.find((candidate) => matches(candidate, packet, peer))
+  const other = { family: familyOf(peer), value: addressValue(peer) }
+  const rule = ruleset.rules.find((candidate) => matches(candidate, packet, other))
   return rule === undefined
     ? { place, verdict: 'deny', by: 'default' }
     : { place, verdict: rule.verdict, by: rule.id }
 }
 
-function matches(rule: Rule, packet: Packet, peer: Packet['source']): boolean {
-  const speaksOfPeer = rule.peer === 'any' || speaksOf(rule.peer.prefixes, peer)
-  return speaksOfPeer && rule.services.some((service) => matchesService(service, packet))
+/** An address read once for many rules. */
+interface Peer {
+  readonly family: Family
+  readonly value: bigint
+}
+
+function matches(rule: Rule, packet: Packet, peer: Peer): boolean {
+  const isOfService = rule.services.some((service) => matchesService(service, packet))
+  return isOfService && (rule.peer === 'any' || speaksOf(rule.peer.prefixes, peer))
 }
 
 const portProtocols = { tcp: 6, udp: 17, sctp: 132 } as const
@@ -137,6 +146,6 @@ export function hypervisorAt(model: Model, address: Address): HostModel | undefi
 }
 
 /** By binary search: a list may hold thousands of prefixes. */
-function speaksOf(prefixes: readonly Prefix[], address: Address): boolean {
-  return holds(spansOf(prefixes)[familyOf(address)], addressValue(address))
+function speaksOf(prefixes: readonly Prefix[], { family, value }: Peer): boolean {
+  return holds(spansOf(prefixes)[family], value)
 }

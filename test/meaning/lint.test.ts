@@ -262,3 +262,17 @@ test('whoever removes what is called superfluous, one rule or all of them, chang
   )
   expect(removed).toBeGreaterThan(100)
 })
+
+test('a test of a group with itself tries two of its guests, also where all are alike', () => {
+  const { problems } = compileSmall(`firewalls:
+  web:
+    protects: web
+    inbound:
+      - { name: http, allow: http, from: group:web }
+    outbound:
+      - { name: to http, allow: http, to: group:web }
+tests:
+  - { name: t, from: group:web, to: group:web, port: http, expect: allow }
+`)
+  expect(problems).toEqual([])
+})

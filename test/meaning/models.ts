@@ -68,12 +68,13 @@ export const edited: fc.Arbitrary<readonly [Ruleset, Ruleset]> = fc
     fc.array(rule, { minLength: 1, maxLength: 5 }),
     rule,
     fc.nat(4),
-    fc.constantFrom('put', 'cut', 'swap', 'add'),
+    fc.constantFrom('put', 'peer', 'cut', 'swap', 'add'),
   )
   .map(([rules, other, at, edit]) => {
     const index = at % rules.length
     const changed = [...rules]
     if (edit === 'put') changed[index] = other
+    else if (edit === 'peer') changed[index] = { ...(rules[index] ?? other), peer: other.peer }
     else if (edit === 'cut') changed.splice(index, 1)
     else if (edit === 'add') changed.splice(index, 0, other)
     else changed.reverse()

@@ -78,12 +78,14 @@ function tablesElsewhere(capture: Capture): (family: string, name: string) => bo
 
 /** With the first rule that asks conntrack, the kernel puts fragments together before any rule (`nf_defrag_ipv4_enable`). */
 function usesConntrack(save: string, nft: string): boolean {
-  return (
-    /-m (conntrack|state|connmark|connlimit|connbytes|connlabel|helper) |-j (CT --(zone|helper|timeout)|CONNMARK|CONNSECMARK|DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP)/.test(
-      save,
-    ) ||
-    /\bct (state|mark|status|direction|count|zone|helper|original|reply|label)|\b(dnat|snat|masquerade|redirect)\b/.test(
-      nft,
-    )
-  )
+  return connectionOptions.test(withoutStrings(save)) || connectionStatements.test(withoutStrings(nft))
+}
+
+const connectionOptions =
+  /-m (conntrack|state|connmark|connlimit|connbytes|connlabel|helper) |-j (CT --(zone|helper|timeout)|CONNMARK|CONNSECMARK|DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP)/
+const connectionStatements =
+  /\bct (state|mark|status|direction|count|zone|helper|original|reply|label)|\btype nat hook\b/
+
+function withoutStrings(text: string): string {
+  return text.replaceAll(/"[^"\n]*"/g, '""')
 }

@@ -30,6 +30,8 @@ export function disagreements(
     readonly from?: Port
     readonly trackingOf?: (frame: Frame) => Tracking
     readonly tally?: Tally
+    /** Reasons for which the simulator need not know. Default: none. */
+    readonly mayDoubt?: RegExp
   } = {},
 ): readonly Disagreement[] {
   const { from = 'tapa', trackingOf = trackingOfStranger } = options
@@ -39,7 +41,8 @@ export function disagreements(
     receivers(frame, from).flatMap((outPort) => {
       const question = { inPort: from, outPort, bridge: 'vmbr0', frame, tracking: trackingOf(frame) }
       const passed = arrived[index]?.includes(outPort) ?? false
-      return compare(netfilter.simulateForward(question), { passed, frame, tally: options.tally })
+      const found = compare(netfilter.simulateForward(question), { passed, frame, tally: options.tally })
+      return found.filter(({ said }) => !said.startsWith('unknown') || options.mayDoubt?.test(said) !== true)
     }),
   )
 }

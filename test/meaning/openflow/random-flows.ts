@@ -376,7 +376,7 @@ const instructions = oneOf(
   '',
   '',
   'write_actions(output:2)',
-  'write_actions(output:4,set_field:0x1->reg3,resubmit(,6))',
+  'write_actions(output:4,set_field:0x1->reg3,resubmit(,+1))',
   'clear_actions',
   'write_metadata:0x2/0x2',
   'clear_actions,write_actions(output:1),write_metadata:0x1',
@@ -431,11 +431,11 @@ function flowOf(kind: Kind, { isAny } = { isAny: false }): fc.Arbitrary<(table: 
         ...(tags ?? []),
         // The instructions of OpenFlow 1.1, in their order.
         ...(instruction === '' ? [] : [instruction]),
-        ...(skip === undefined || table === 5 ? [] : [`goto_table:${Math.min(table + skip, 5)}`]),
+        ...(skip === undefined ? [] : [`goto_table:${table + skip}`]),
       ]
       const text = list
         .join(',')
-        .replaceAll(/([,=])\+(\d)/g, (_, before, steps) => `${before}${Math.min(table + Number(steps), 5)}`)
+        .replaceAll(/([,=])\+(\d)/g, (_, before, steps) => `${before}${table + Number(steps)}`)
       return `${match === '' ? '' : `${match},`}actions=${text === '' ? 'drop' : text}`
     })
 }

@@ -2,7 +2,7 @@ import { addressValue } from '../../../net/address.ts'
 import { isGroupMac } from '../../../net/mac.ts'
 import { type IpView, type Passage, hasConnection, noHeader, portsOf, trackingOf } from '../passage.ts'
 import { type Doubt, doubt } from '../truth.ts'
-import { readRaw, transportHeader } from './raw.ts'
+import { insideFragment, readRaw, transportHeader } from './raw.ts'
 import { opaqueNames } from './opaque.ts'
 import {
   arpOperations,
@@ -61,15 +61,17 @@ function ofPorts(protocol: number, end: 'source' | 'destination'): Field {
   return {
     type: numberType('inet_service', 16),
     read: ({ ip }) => {
-      const ports = ip?.packet.protocol === protocol ? portsOf(ip) : undefined
-      return ports === undefined || 'why' in ports ? ports : BigInt(ports[end])
+      if (ip?.packet.protocol !== protocol) return undefined
+      const ports = portsOf(ip) ?? insideFragment
+      return 'why' in ports ? ports : BigInt(ports[end])
     },
   }
 }
 
 function ofIcmp(family: 4 | 6, type: ValueType, part: 'type' | 'code'): Field {
   return ofIp(family, type, ({ packet, fragment }) => {
-    if (packet.protocol !== (family === 4 ? 1 : 58) || fragment === 'later') return undefined
+    if (packet.protocol !== (family === 4 ? 1 : 58)) return undefined
+    if (fragment === 'later') return insideFragment
     return packet.icmp === undefined ? noHeader : BigInt(packet.icmp[part])
   })
 }
@@ -87,8 +89,13 @@ function ofArp(type: ValueType, read: (arp: Arp) => Value): Field {
   }
 }
 
+/** Rules over IP packets see the frame only where a device stands for it (`meta iiftype ether` is implied). */
 function ofFrame(type: ValueType, read: (passage: Passage) => Value | Doubt | undefined): Field {
-  return { type, read: (passage) => (passage.place.inInterface === '' ? undefined : read(passage)) }
+  return {
+    type,
+    read: (passage) =>
+      passage.place.layer === 'network' && passage.place.inInterface === '' ? undefined : read(passage),
+  }
 }
 
 /** A part of a packet at an offset in bits, `@th,64,128`. */
@@ -101,11 +108,14 @@ function opaque(name: string): Field {
   return { type: opaqueType, read: () => answer }
 }
 
+const madeHere = doubt('what type of packet the hypervisor makes')
+const forPort = doubt('whether the frame is for a bridge port itself')
+
 function packetType({ frame, place }: Passage): Value | Doubt {
-  if (place.inInterface === '') return doubt('what type of packet the hypervisor makes')
+  if (place.inInterface === '') return madeHere
   if (frame.destinationMac === 'ff:ff:ff:ff:ff:ff') return 1n
   if (isGroupMac(frame.destinationMac)) return 2n
-  return place.layer === 'network' ? 0n : doubt('whether the frame is for a bridge port itself')
+  return place.layer === 'network' ? 0n : forPort
 }
 
 function connectionState(passage: Passage): Value | Doubt {
@@ -252,7 +262,9 @@ const network: Readonly<Record<string, Field>> = {
   'icmpv6 type': ofIcmp(6, icmp6Types, 'type'),
   'icmpv6 code': ofIcmp(6, icmp6Codes, 'code'),
   'icmpv6 taddr': ofIp(6, addressType6, ({ packet: { protocol, icmp }, fragment }) => {
-    if (protocol !== 58 || fragment === 'later' || icmp === undefined) return undefined
+    if (protocol !== 58) return undefined
+    if (fragment === 'later') return insideFragment
+    if (icmp === undefined) return noHeader
     if (![135, 136, 137].includes(icmp.type)) return undefined
     return icmp.target === undefined ? noHeader : addressValue(icmp.target)
   }),
@@ -270,8 +282,9 @@ const transport: Readonly<Record<string, Field>> = {
   'tcp flags': {
     type: tcpFlags,
     read: ({ ip }) => {
-      const ports = ip?.packet.protocol === 6 ? portsOf(ip) : undefined
-      if (ports === undefined || 'why' in ports) return ports
+      if (ip?.packet.protocol !== 6) return undefined
+      const ports = portsOf(ip) ?? insideFragment
+      if ('why' in ports) return ports
       return ports.tcpFlags === undefined ? noHeader : BigInt(ports.tcpFlags)
     },
   },

@@ -1,7 +1,13 @@
 import { addressValue } from '../../../net/address.ts'
 import { type IpView, type Passage, noHeader } from '../passage.ts'
-import type { Doubt } from '../truth.ts'
+import { type Doubt, doubt } from '../truth.ts'
 import { macValue } from './value.ts'
+
+/**
+ * Linux 6.18 takes what stands in a later fragment of IPv4 for a transport header, and in IPv6 the IP header itself (its offset stays
+ * 0); others let the rule not match.
+ */
+export const insideFragment = doubt('nft looks for a header in a later fragment or not, by kernel')
 
 /** What is known of a header: numbers at bit offsets, and where it ends if that is known. */
 interface Header {
@@ -50,7 +56,7 @@ function headerAt(passage: Passage, base: string): Header | Doubt | undefined {
     case 'th':
       if (ip === undefined)
         return frame.etherType === 0x0800 || frame.etherType === 0x86dd ? noHeader : undefined
-      return ip.fragment === 'later' ? undefined : transportHeader(ip)
+      return ip.fragment === 'later' ? insideFragment : transportHeader(ip)
     default:
       return noHeader
   }

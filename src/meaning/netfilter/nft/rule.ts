@@ -254,16 +254,23 @@ function readSet(cursor: Cursor): readonly Item[] | undefined {
   }
 }
 
-/** Takes the value of an assignment; the number it is, if it is one. */
+/** Takes the value of an assignment, `0x1`, `meta mark & 0xff | 0x10`, `ip saddr map @x`; the number it is, if it is one. */
 function readAssigned(cursor: Cursor): number | undefined {
-  const word = take(cursor)?.text ?? ''
-  const isPlain = cursor.at >= cursor.tokens.length || isStatement(peek(cursor))
-  if (isPlain) return /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(word) ? Number(word) >>> 0 : undefined
-  while (cursor.at < cursor.tokens.length && !isStatement(peek(cursor)))
-    if (takeBlock(cursor) === undefined) cursor.at++
-  return undefined
+  const word = peek(cursor)
+  const start = cursor.at
+  do skipPrimary(cursor)
+  while (/^(\||&|\^|<<|>>|\.|and|or|xor)$/.test(peek(cursor)) && take(cursor) !== undefined)
+  if (accept(cursor, 'map') && takeBlock(cursor) === undefined) cursor.at++
+  return cursor.at === start + 1 && /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(word)
+    ? Number(word) >>> 0
+    : undefined
 }
 
-function isStatement(word: string): boolean {
-  return /^(accept|drop|return|continue|jump|goto|counter|log|comment|reject|limit)$/.test(word)
+function skipPrimary(cursor: Cursor): void {
+  const found = findField([peek(cursor), peek(cursor, 1), peek(cursor, 2)])
+  if (peek(cursor) !== '(') {
+    cursor.at += found?.name.split(' ').length ?? 1
+    return
+  }
+  while (cursor.at < cursor.tokens.length && take(cursor)?.text !== ')');
 }
