@@ -5,7 +5,6 @@ import { type Line, allowedOf, classesOfLines, decide } from './space.ts'
 import { type AddressClass, everyone, prefixesOfClasses, spansOf } from './space-addresses.ts'
 import {
   type Services,
-  everyService,
   intersection,
   isNothing,
   noService,
@@ -120,7 +119,7 @@ function prefixesOf(peer: Line['peer']): readonly Prefix[] {
 const knownDifferences = new WeakMap<object, WeakMap<object, readonly Prefix[]>>()
 
 /** Do two peers hold the same addresses? Lists are aggregated, so that equal ones are spelled alike. */
-export function samePeer(left: Line['peer'], right: Line['peer']): boolean {
+function samePeer(left: Line['peer'], right: Line['peer']): boolean {
   return left === right || peersDifference(left, right).length === 0
 }
 
@@ -185,11 +184,4 @@ function traffic(group: readonly Piece[], services: Services): Traffic {
     services,
     rules: [...new Set(rules)],
   }
-}
-
-/** Is it everything that a packet can be? */
-export function isEverything({ peers, services }: Traffic): boolean {
-  return (
-    services.key === everyService.key && peers.length === 2 && peers.every((peer) => everyone.includes(peer))
-  )
 }

@@ -1,10 +1,10 @@
 import { fail } from './collect.ts'
-import { readInventory } from './inventory.ts'
+import { type InventoryReading, readInventory } from './inventory.ts'
 import { readPolicies } from './policies.ts'
 import { type Problem, sortProblems } from './problem.ts'
 import { harmless, hasHarmful } from './quote.ts'
 import type { Repo } from './repo.ts'
-import { compileSchemas } from './validate.ts'
+import { type Schemas, compileSchemas } from './validate.ts'
 
 /**
  * Reads a user's repository: everything under `inventory/` and `policies/`, as path from its root (with `/`) → text.
@@ -17,10 +17,36 @@ export function loadRepo(files: ReadonlyMap<string, string>): {
   const problems: Problem[] = []
   const readable = withoutHarmfulNames(files, problems)
   const schemas = compileSchemas()
-  const reading = readInventory(readable, schemas, problems)
+  const reading = readInventoryOnce(readable, schemas, problems)
   const policies = readPolicies(readable, reading, schemas, problems)
   const { inventory, networks } = reading
   return { repo: { inventory, networks, ...policies }, problems: sortProblems(withoutEchoes(problems)) }
+}
+
+interface LastInventory {
+  readonly files: ReadonlyMap<string, string>
+  readonly reading: InventoryReading
+  readonly problems: readonly Problem[]
+}
+
+/** Two commits that are compared mostly have the same inventory, which is the larger part of a repository. */
+let lastInventory: LastInventory | undefined
+
+function readInventoryOnce(
+  files: ReadonlyMap<string, string>,
+  schemas: Schemas,
+  problems: Problem[],
+): InventoryReading {
+  const inventory = new Map([...files].filter(([path]) => path.startsWith('inventory/')))
+  const isSame =
+    lastInventory?.files.size === inventory.size &&
+    [...inventory].every(([path, text]) => lastInventory?.files.get(path) === text)
+  if (lastInventory === undefined || !isSame) {
+    const own: Problem[] = []
+    lastInventory = { files: inventory, reading: readInventory(inventory, schemas, own), problems: own }
+  }
+  problems.push(...lastInventory.problems)
+  return lastInventory.reading
 }
 
 /** A file's name stands in every message about it. */

@@ -4,7 +4,7 @@ import { type Passage, hasConnection, trackingOf } from './passage.ts'
 import { type Doubt, doubt } from './truth.ts'
 
 /** Something that changes the packet's mark, or its connection's, as far as it surely happened. */
-export function markEffect(target: 'mark' | 'connectionMark', change: (passage: Passage) => Mark): Item {
+function markEffect(target: 'mark' | 'connectionMark', change: (passage: Passage) => Mark): Item {
   return {
     kind: 'effect',
     apply(passage, unsure) {

@@ -51,21 +51,6 @@ export function compileNetfilter(capture: Capture, assumptions: Assumptions = {}
   }
 }
 
-/** One frame through a host's bridge; see `compileNetfilter` for many. */
-export function simulateForward(capture: Capture, question: Forward): Simulation {
-  return compileNetfilter(capture).simulateForward(question)
-}
-
-/** One frame to the hypervisor; see `compileNetfilter` for many. */
-export function simulateInput(capture: Capture, question: Input): Simulation {
-  return compileNetfilter(capture).simulateInput(question)
-}
-
-/** One frame from the hypervisor; see `compileNetfilter` for many. */
-export function simulateOutput(capture: Capture, question: Output): Simulation {
-  return compileNetfilter(capture).simulateOutput(question)
-}
-
 /** Tables of iptables-nft are in `nft list ruleset` too, in a spelling that says less. */
 function tablesElsewhere(capture: Capture): (family: string, name: string) => boolean {
   const namesOf = (text: string) => new Set(isNftBacked(text) ? parseSave(text).map(({ name }) => name) : [])

@@ -1,5 +1,6 @@
 import { type Family, addressValue, familyOf } from '../../net/address.ts'
 import type { Frame, IpPacket, Tracking } from '../frame.ts'
+import type { Mac } from '../../net/mac.ts'
 import { type Mark, noMark, unknownMark } from './mark.ts'
 import { type Doubt, type Truth, doubt } from './truth.ts'
 
@@ -31,6 +32,8 @@ export interface Place {
  */
 export interface Passage {
   readonly frame: Frame
+  /** The frame's MACs as numbers. */
+  readonly macs: { readonly source: bigint; readonly destination: bigint }
   ip: IpView | undefined
   place: Place
   readonly tracking: Tracking
@@ -51,6 +54,7 @@ export function enter(frame: Frame, tracking: Tracking): Passage {
   const tracked = packet !== undefined && isNeverTracked(packet) ? 'untracked' : tracking
   return {
     frame,
+    macs: { source: macValue(frame.sourceMac), destination: macValue(frame.destinationMac) },
     ip: packet === undefined ? undefined : viewOf(packet),
     place: { hook: '', layer: 'link', inInterface: '', outInterface: '' },
     tracking: tracked,
@@ -61,6 +65,11 @@ export function enter(frame: Frame, tracking: Tracking): Passage {
     hopLimit: packet?.hopLimit ?? 0,
     changedSets: new Set(),
   }
+}
+
+/** A MAC as a number. */
+export function macValue(mac: Mac): bigint {
+  return BigInt(`0x${mac.replaceAll(':', '')}`)
 }
 
 function viewOf(packet: IpPacket): IpView {

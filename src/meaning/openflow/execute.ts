@@ -43,7 +43,7 @@ const recirculationLimit = 6
 const sizeLimit = 65_535
 const bytes = { output: 8, tag: 16, header: 80, ct: 100 } as const
 /** Ours: far above what a packet can meet that is not lost in a loop of `ct`. */
-const stepLimit = 200_000
+const stepLimit = 100_000
 
 /** From a port or from conntrack to the end: Open vSwitch counts its limits, and forgets its errors, once for each. */
 interface Pass {

@@ -27,18 +27,18 @@ describe.each(['nft', 'legacy'] as const)(
     })
     afterAll(() => wire.delete())
 
-    test.each([1, 2, 3, 4])('of random rules without conntrack (%i)', (seed) => {
+    test.each([1, 2])('of random rules without conntrack (%i)', (seed) => {
       load(wire, randomRules(seed, { hook: 'FORWARD', hasState: false }))
       const frames = sample(ipFrame({ hasFragments: true, hasFlags: true }), seed, 100)
       expect(disagreements(wire, frames, { tally })).toEqual([])
     })
 
-    test.each([11, 12])('of random rules with conntrack, for what is new (%i)', (seed) => {
+    test.each([11])('of random rules with conntrack, for what is new (%i)', (seed) => {
       load(wire, randomRules(seed, { hook: 'FORWARD', hasState: true }))
       expect(disagreements(wire, withOwnPorts(sample(ipFrame(), seed, 100)), { tally })).toEqual([])
     })
 
-    test.each([21, 22])('of random rules with conntrack, for both sides of connections (%i)', (seed) => {
+    test.each([21])('of random rules with conntrack, for both sides of connections (%i)', (seed) => {
       load(wire, { v4: tracking, v6: tracking })
       const asked = withOwnPorts(sample(ipFrame(), seed, 300)).filter(isUdpBetweenStations)
       wire.exchange(asked.map((frame, index) => ({ from: 'tapa', frame, serial: index + 1 })))
@@ -50,13 +50,13 @@ describe.each(['nft', 'legacy'] as const)(
       expect(disagreements(wire, asked, { trackingOf: () => 'request', tally })).toEqual([])
     })
 
-    test.each([31, 32])('of random rules for what comes to the hypervisor (%i)', async (seed) => {
+    test.each([31])('of random rules for what comes to the hypervisor (%i)', async (seed) => {
       load(wire, randomRules(seed, { hook: 'INPUT', hasState: true }))
       const frames = withOwnPorts(sample(ipFrame(), seed, 100)).map(toHost)
       expect(await inputDisagreements(wire, frames, tally)).toEqual([])
     })
 
-    test.each([41, 42])('of random rules for what the hypervisor sends (%i)', async (seed) => {
+    test.each([41])('of random rules for what the hypervisor sends (%i)', async (seed) => {
       load(wire, randomRules(seed, { hook: 'OUTPUT', hasState: true }))
       const frames = withOwnPorts(sample(ipFrame(), seed, 100))
         .filter(isNotSctp)
@@ -68,7 +68,7 @@ describe.each(['nft', 'legacy'] as const)(
 
 test('all of these say yes and no often enough', () => {
   for (const kind of ['accept', 'drop', 'reject'])
-    expect(tally.get(kind) ?? 0).toBeGreaterThan(kind === 'reject' ? 20 : 300)
+    expect(tally.get(kind) ?? 0).toBeGreaterThan(kind === 'reject' ? 10 : 200)
 })
 
 /** Makes the kernel track connections, and lets everything pass. */

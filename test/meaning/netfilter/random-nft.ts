@@ -110,7 +110,7 @@ const ipOnly = fc.oneof(
   words('ct direction', fc.constantFrom('original', 'reply')),
 )
 
-function statement(chains: readonly string[]): fc.Arbitrary<string> {
+function statement(layer: 'bridge' | 'inet', chains: readonly string[]): fc.Arbitrary<string> {
   const leads = chains.flatMap((name) => [`jump ${name}`, `goto ${name}`])
   return fc.oneof(
     {
@@ -124,6 +124,16 @@ function statement(chains: readonly string[]): fc.Arbitrary<string> {
         'meta mark set 1',
         'meta mark set 7',
         'counter meta mark set 2 ip saddr 10.0.0.12 accept',
+      ),
+    },
+    // The bridge family of this kernel has no reject.
+    {
+      weight: layer === 'inet' ? 1 : 0,
+      arbitrary: fc.constantFrom(
+        'reject',
+        'reject with tcp reset',
+        'reject with icmp type host-prohibited',
+        'reject with icmpv6 type admin-prohibited',
       ),
     },
     ...(leads.length === 0 ? [] : [{ weight: 4, arbitrary: fc.constantFrom(...leads) }]),
@@ -143,7 +153,7 @@ function ruleOf(layer: 'bridge' | 'inet', chains: readonly string[]): fc.Arbitra
   const rule = words(
     match,
     fc.oneof({ weight: 2, arbitrary: fc.constant('') }, { weight: 1, arbitrary: match }),
-    statement(chains),
+    statement(layer, chains),
   )
   return chains.length === 0
     ? rule

@@ -58,9 +58,7 @@ const icmp6 = joined(
 
 const devices = fc.oneof(
   option('-m physdev --physdev-in', fc.constantFrom('tapa', 'tap+', 'tapb')).map(unnegatedModule),
-  option('-m physdev --physdev-out', fc.constantFrom('tapb', 'tapc', 'tap+')).map(
-    (text) => `${unnegatedModule(text)}`,
-  ),
+  option('-m physdev --physdev-out', fc.constantFrom('tapb', 'tapc', 'tap+')).map(unnegatedModule),
   fc.constantFrom(
     '-m physdev --physdev-is-bridged ',
     '-m physdev ! --physdev-is-bridged ',

@@ -76,7 +76,7 @@ function transport(packet: IpPacket, serial: number): string {
   }
   // SCTP: an INIT chunk (RFC 9260, 3.3.2); its checksum is not that of RFC 1071, and br_netfilter alone does not ask.
   if (ports !== undefined)
-    return `${u16(ports.source)}${u16(ports.destination)}${'00'.repeat(8)}01000014${data(serial)}${'00010001'}${'00000001'}`
+    return `${u16(ports.source)}${u16(ports.destination)}${'00'.repeat(8)}01000014${data(serial)}0001000100000001`
   if (icmp !== undefined) {
     const body = icmpBody(icmp, serial)
     const head = (sum: number) => `${u8(icmp.type)}${u8(icmp.code)}${u16(sum)}${body}`

@@ -9,7 +9,7 @@ import type { Option } from './words.ts'
 export type OptionReader = (option: Option) => Test | undefined
 
 /** The test of one number in the packet; `undefined`: the packet has no such header, and does not match. */
-export function numberTest(
+function numberTest(
   read: (ip: IpView) => number | Doubt | undefined,
   accepts: (value: number) => boolean,
   isNegated: boolean,

@@ -65,7 +65,7 @@ const portModules: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'dccp', 
 const isWhole: Test = ({ ip }) => ip !== undefined && ip.fragment !== 'later'
 
 /** Says "nobody knows" whatever the packet. */
-export function unread({ module, options }: MatchText, option?: Option): Test {
+function unread({ module, options }: MatchText, option?: Option): Test {
   const words = (option === undefined ? options : [option]).flatMap(({ name, values, isNegated }) => [
     ...(isNegated ? ['!'] : []),
     name,
@@ -96,14 +96,14 @@ function setMatch({ options }: MatchText, host: HostTables): Test | undefined {
 }
 
 /**
- * `-m addrtype`. IPv4 asks the routing table; IPv6 tells unicast and multicast by the address alone, and asks the routing table
+ * `-m addrtype`. IPv4 asks the routing table, which has an anycast address only if somebody put one into the table "local"; IPv6 tells unicast and multicast by the address alone, and asks the routing table
  * for the rest (`xt_addrtype.c`).
  */
 function addressTypeMatch({ options }: MatchText, host: HostTables): Test | undefined {
   const tests = options.map(({ name, values, isNegated }): Test | undefined => {
     const wanted = new Set((values[0] ?? '').split(','))
     const end = name === '--src-type' ? 'source' : name === '--dst-type' ? 'destination' : undefined
-    const isKnown = [...wanted].every((type) => /^(LOCAL|UNICAST|BROADCAST|MULTICAST)$/.test(type))
+    const isKnown = [...wanted].every((type) => /^(LOCAL|UNICAST|BROADCAST|MULTICAST|ANYCAST)$/.test(type))
     if (end === undefined || !isKnown) return undefined
     return ({ ip }) => {
       if (ip === undefined) return false
@@ -125,12 +125,16 @@ function addressTypeMatch({ options }: MatchText, host: HostTables): Test | unde
 
 const unsure = doubt('-m addrtype with several types of IPv6 addresses')
 
+const anycast = doubt('-m addrtype: anycast addresses of IPv6')
+
 function isOfV6Type(possible: ReturnType<AddressTypes>, address: bigint, type: string): Truth {
   switch (type) {
     case 'MULTICAST':
       return possible.has('MULTICAST')
     case 'UNICAST':
       return address !== 0n && !possible.has('MULTICAST')
+    case 'ANYCAST':
+      return possible.has('MULTICAST') ? false : anycast
     default:
       return isOfType(possible, new Set([type]))
   }

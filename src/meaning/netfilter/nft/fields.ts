@@ -1,6 +1,14 @@
 import { addressValue } from '../../../net/address.ts'
 import { isGroupMac } from '../../../net/mac.ts'
-import { type IpView, type Passage, hasConnection, noHeader, portsOf, trackingOf } from '../passage.ts'
+import {
+  type IpView,
+  type Passage,
+  hasConnection,
+  macValue,
+  noHeader,
+  portsOf,
+  trackingOf,
+} from '../passage.ts'
 import { type Doubt, doubt } from '../truth.ts'
 import { insideFragment, readRaw, transportHeader } from './raw.ts'
 import { opaqueNames } from './opaque.ts'
@@ -25,7 +33,6 @@ import {
   addressType6,
   interfaceType,
   macType,
-  macValue,
   numberType,
   opaqueType,
   protocolType,
@@ -99,7 +106,7 @@ function ofFrame(type: ValueType, read: (passage: Passage) => Value | Doubt | un
 }
 
 /** A part of a packet at an offset in bits, `@th,64,128`. */
-export function rawField(base: string, at: number, bits: number): Field {
+function rawField(base: string, at: number, bits: number): Field {
   return { type: numberType('integer', bits), read: (passage) => readRaw(passage, base, { at, bits }) }
 }
 
@@ -199,8 +206,8 @@ const meta: Readonly<Record<string, Field>> = {
 }
 
 const link: Readonly<Record<string, Field>> = {
-  'ether saddr': ofFrame(macType, ({ frame }) => macValue(frame.sourceMac)),
-  'ether daddr': ofFrame(macType, ({ frame }) => macValue(frame.destinationMac)),
+  'ether saddr': ofFrame(macType, ({ macs }) => macs.source),
+  'ether daddr': ofFrame(macType, ({ macs }) => macs.destination),
   'ether type': ofFrame(etherTypes, ({ frame }) =>
     BigInt(frame.vlan === undefined ? frame.etherType : 0x8100),
   ),

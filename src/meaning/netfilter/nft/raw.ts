@@ -1,7 +1,6 @@
 import { addressValue } from '../../../net/address.ts'
-import { type IpView, type Passage, noHeader } from '../passage.ts'
+import { type IpView, type Passage, macValue, noHeader } from '../passage.ts'
 import { type Doubt, doubt } from '../truth.ts'
-import { macValue } from './value.ts'
 
 /**
  * Linux 6.18 takes what stands in a later fragment of IPv4 for a transport header, and in IPv6 the IP header itself (its offset stays
@@ -41,13 +40,13 @@ export function readRaw(
 }
 
 function headerAt(passage: Passage, base: string): Header | Doubt | undefined {
-  const { frame, ip } = passage
+  const { frame, ip, macs } = passage
   switch (base) {
     case 'll':
       return {
         parts: [
-          { at: 0, bits: 48, value: macValue(frame.destinationMac) },
-          { at: 48, bits: 48, value: macValue(frame.sourceMac) },
+          { at: 0, bits: 48, value: macs.destination },
+          { at: 48, bits: 48, value: macs.source },
           ...(frame.vlan === undefined ? [{ at: 96, bits: 16, value: BigInt(frame.etherType) }] : []),
         ],
       }

@@ -1,18 +1,26 @@
 import type { Item, Rule, Verdict } from '../chain.ts'
 import { changeSetEffect, hopLimitEffect, notrack, setMarkEffect, unknownMarkEffect } from '../effects.ts'
-import { doubt } from '../truth.ts'
+import type { IpView } from '../passage.ts'
+import { type Truth, doubt } from '../truth.ts'
 import { readVerdict } from './elements.ts'
 import { findField } from './fields.ts'
 import { type SetLookup, readRelation } from './relation.ts'
 import type { LineText } from './ruleset.ts'
 import { type Cursor, accept, peek, take, takeBlock } from './tokens.ts'
 
+/** What a rule's table says of it. */
+export interface RuleTable {
+  /** `ip`, `inet`, `bridge`, … */
+  readonly family: string
+  readonly sets: SetLookup
+}
+
 /** Reads a rule. What is not understood is a doubt, and so is what it may then say. */
-export function compileRule({ line, tokens }: LineText, where: string, sets: SetLookup): Rule {
+export function compileRule({ line, tokens }: LineText, where: string, table: RuleTable): Rule {
   const cursor: Cursor = { tokens, at: 0 }
   const items: Item[] = []
   while (cursor.at < tokens.length) {
-    const read = readStatement(cursor, sets)
+    const read = readStatement(cursor, table)
     items.push(...(read ?? giveUp(cursor)))
     if (read === undefined) break
   }
@@ -57,7 +65,7 @@ function verdict(value: Verdict): Item {
 }
 
 /** The items of the statement at the present place, which it takes. `undefined`: not understood. See nft(8), STATEMENTS. */
-function readStatement(cursor: Cursor, sets: SetLookup): readonly Item[] | undefined {
+function readStatement(cursor: Cursor, { family, sets }: RuleTable): readonly Item[] | undefined {
   const start = cursor.at
   switch (peek(cursor)) {
     case 'accept':
@@ -68,7 +76,7 @@ function readStatement(cursor: Cursor, sets: SetLookup): readonly Item[] | undef
     case 'goto':
       return readJump(cursor)
     case 'reject':
-      return readReject(cursor)
+      return readReject(cursor, family === 'ip' || family === 'ip6')
     case 'counter':
       return readCounter(cursor)
     case 'comment':
@@ -120,18 +128,35 @@ function readJump(cursor: Cursor): readonly Item[] | undefined {
   return [verdict(value)]
 }
 
-/** nft leaves out the tests that an answer implies: `meta l4proto tcp reject with tcp reset` is printed without its first half. */
-function readReject(cursor: Cursor): readonly Item[] {
+/**
+ * nft leaves out the tests that an answer implies: `meta l4proto tcp reject with tcp reset` may be printed without its first half. And
+ * nft 1.0.6 loses `meta nfproto ipv6` before a reset: unless another match says so, the family is not known.
+ */
+function readReject(cursor: Cursor, isOneFamily: boolean): readonly Item[] {
+  const hasFamily =
+    isOneFamily || cursor.tokens.slice(0, cursor.at).some(({ text }) => /^(ip|ip6|icmp|icmpv6)$/.test(text))
   const how = restOf(cursor, ['reject', 'with']) ?? 'port-unreachable'
   const [kind] = how.split(' ')
-  const implied: Item = {
-    kind: 'test',
-    test: ({ ip }) =>
-      kind === 'tcp'
-        ? ip?.packet.protocol === 6
-        : ip === undefined || ip.family === (kind === 'icmp' ? 4 : 6),
+  const answer = verdict({ kind: 'reject', how })
+  switch (kind) {
+    case 'tcp':
+      return [{ kind: 'test', test: ({ ip }) => isReset(ip, hasFamily) }, answer]
+    case 'icmp':
+    case 'icmpv6':
+      return [
+        { kind: 'test', test: ({ ip }) => ip === undefined || ip.family === (kind === 'icmp' ? 4 : 6) },
+        answer,
+      ]
+    default:
+      return [answer]
   }
-  return [...(/^(tcp|icmp|icmpv6)$/.test(kind ?? '') ? [implied] : []), verdict({ kind: 'reject', how })]
+}
+
+const lostFamily = doubt('nft prints no family before an answer by TCP reset, though the rule may have one')
+
+function isReset(ip: IpView | undefined, isFamilyKnown: boolean): Truth {
+  if (ip?.packet.protocol !== 6) return false
+  return isFamilyKnown || lostFamily
 }
 
 /** The words after `skip`, up to the end or a comment. */

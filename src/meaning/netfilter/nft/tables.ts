@@ -20,12 +20,12 @@ export function rulesetChains(
 }
 
 function tableChains(table: TableText): readonly BaseChain[] {
-  const sets = setsOf(table)
+  const ruleTable = { family: table.family, sets: setsOf(table) }
   const where = (chain: string) => `${table.family} ${table.name} ${chain}`
   const chains = new Map(
     [...table.chains].map(([name, { rules }]) => [
       name,
-      rules.map((line) => compileRule(line, where(name), sets)),
+      rules.map((line) => compileRule(line, where(name), ruleTable)),
     ]),
   )
   return [...table.chains].flatMap(([name, chain]) =>

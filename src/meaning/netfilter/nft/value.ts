@@ -1,4 +1,5 @@
 import { parseMac } from '../../../net/mac.ts'
+import { macValue } from '../passage.ts'
 import { prefixMask, protocolNumber, readAddress } from '../names.ts'
 
 /** What a field holds: a number of some width, or a name. */
@@ -65,11 +66,6 @@ export const macType: ValueType = {
     const mac = parseMac(text)
     return mac === undefined ? undefined : macValue(mac)
   },
-}
-
-/** A MAC as a number. */
-export function macValue(mac: string): bigint {
-  return BigInt(`0x${mac.replaceAll(':', '')}`)
 }
 
 /** A device by name. An index that has no device any more is printed as a number, and says nothing. */
