@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests that make network namespaces and run real tools in them: they need root, but no whole lab. */
-const toolTests = ['test/host/**/*.test.ts', 'test/kernel/*/**/*.test.ts', 'test/cli/hosts.test.ts']
+const toolTests = [
+  'test/host/**/*.test.ts',
+  'test/kernel/*/**/*.test.ts',
+  'test/cli/hosts.test.ts',
+  'test/meaning/netfilter/*kernel.test.ts',
+  'test/meaning/openflow/switch.test.ts',
+]
 
 /** `npm test` runs all three in a network namespace of its own; without root it can run `unit` only. */
 export default defineConfig({

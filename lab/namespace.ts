@@ -28,7 +28,7 @@ export function createNamespace(name: string): Namespace {
 }
 
 /** An existing namespace of this run, by its name. */
-export function namespaceNamed(name: string): Namespace {
+function namespaceNamed(name: string): Namespace {
   const enter = (argv: readonly string[]) => ['nsenter', `--net=/run/netns/${name}`, '--', ...argv]
   return {
     name,

@@ -105,7 +105,7 @@ export async function viewHost(host: HostModel, reader: HostReader): Promise<Hos
 }
 
 /** A probe or a tool on the host did not do its work: nothing may be concluded from its output. */
-export class HostUnreadable extends Error {
+class HostUnreadable extends Error {
   override readonly name = 'HostUnreadable'
   readonly kind = 'tool'
 }

@@ -3,14 +3,7 @@ import type { RuleId } from '../model/model.ts'
 import { groupBy } from './groups.ts'
 import { type Line, allowedOf, classesOfLines, decide } from './space.ts'
 import { type AddressClass, everyone, prefixesOfClasses, spansOf } from './space-addresses.ts'
-import {
-  type Services,
-  intersection,
-  isNothing,
-  noService,
-  union,
-  without,
-} from './space-services.ts'
+import { type Services, intersection, isNothing, noService, union, without } from './space-services.ts'
 
 /** An exact set of packets at one place and direction: any of these peers with any of these services. */
 export interface Traffic {

@@ -1,4 +1,4 @@
-import { type Address, familyOf, parseAddress } from '../net/address.ts'
+import { familyOf, parseAddress } from '../net/address.ts'
 import { type Mac, parseMac } from '../net/mac.ts'
 import type { Tracking } from './frame.ts'
 import type { Packet } from './packet.ts'
@@ -67,7 +67,7 @@ export function parsePacket(text: string): PacketText | string {
   if (tracking === undefined) return `"ct" is one of ${trackings.join(', ')}`
   const [bridge, inPort, outPort] = [fields.get('bridge'), fields.get('in'), fields.get('out')]
   if (bridge === undefined || inPort === undefined) return '"bridge" and "in" must be said'
-  const packet: Packet = { source: source as Address, destination, ...numbers }
+  const packet: Packet = { source, destination, ...numbers }
   return {
     bridge,
     inPort,

@@ -166,7 +166,7 @@ const inwardRelay = `
   }).listen(process.argv[1])`
 
 /** A TCP port here that leads to a socket in the file system. */
-export async function startRelay(path: string): Promise<Relay> {
+async function startRelay(path: string): Promise<Relay> {
   const sockets = new Set<Socket>()
   let count = 0
   const server = await listen((outer) => {

@@ -89,4 +89,4 @@ function portsOf(bridge: string, facts: HostFacts): readonly { name: string; ofp
 }
 
 /** OFPP_LOCAL of OpenFlow 1.0, which ovs-vsctl(8) shows as `ofport`. */
-export const localNumber = 65534
+const localNumber = 65534

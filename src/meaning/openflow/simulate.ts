@@ -19,23 +19,18 @@ export interface Entry {
 
 /** A bridge's flows, read once for many frames. */
 export interface CompiledBridge {
-  /** See `simulateBridge`. */
+  /**
+   * What the flows of a bridge do with a frame. Its ends are all ports that it leaves by, and all points where that cannot be told;
+   * `drop` stands alone, when there are none. A copy for a controller is no end, nor is a port that is not there. Patch ports are ports:
+   * what the bridge behind one does is another simulation. NORMAL, groups and meters are unknown, and so are spanning tree, port mirrors
+   * and in-band control, which a dump does not show. Table misses drop, and fragments have no ports: the defaults of Open vSwitch.
+   */
   run(entry: Entry): Simulation
   /** Parts of the dump that are not understood: each leads to an end `unknown` where it might decide. */
   readonly notUnderstood: readonly { readonly why: string; readonly hop: Hop }[]
 }
 
-/**
- * What the flows of a bridge do with a frame. Its ends are all ports that it leaves by, and all points where that cannot be told;
- * `drop` stands alone, when there are none. A copy for a controller is no end, nor is a port that is not there. Patch ports are ports:
- * what the bridge behind one does is another simulation. NORMAL, groups and meters are unknown, and so are spanning tree, port mirrors
- * and in-band control, which a dump does not show. Table misses drop, and fragments have no ports: the defaults of Open vSwitch.
- */
-export function simulateBridge(capture: Capture, input: Entry & { readonly bridge: string }): Simulation {
-  return compileBridge(capture, input.bridge).run(input)
-}
-
-/** Parses and indexes the dump of a bridge. Never throws, whatever the text. */
+/** Parses and indexes the dump of a bridge, for many frames. Never throws, whatever the text. */
 export function compileBridge(capture: Capture, bridge: string): CompiledBridge {
   const text = capture.flows.get(bridge)
   const ports = portsOf(capture, bridge)

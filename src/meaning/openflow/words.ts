@@ -65,7 +65,7 @@ export type WordName = keyof typeof sizes
 export const first: Readonly<Record<WordName, number>> = layOut()
 
 /** Number of words of a packet. */
-export const wordCount = Object.values(sizes).reduce((sum, size) => sum + size, 0)
+const wordCount = Object.values(sizes).reduce((sum, size) => sum + size, 0)
 
 /** Index of the last, least significant word of a group. */
 export function last(name: WordName): number {
