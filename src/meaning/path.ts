@@ -59,7 +59,7 @@ export function simulatePath(from: Place, to: Place, packet: Packet, tracking: T
   const direct = from.kind === 'nic' && to.kind === 'nic' && from.nic.network.name === to.nic.network.name
   const sourceMac = from.kind === 'nic' ? from.nic.mac : gatewayMac
   const destinationMac = to.kind === 'nic' ? to.nic.mac : gatewayMac
-  const passed = (): PathVerdict => ({ verdict: 'accept', legs, deciding: lastHop(legs) })
+  const passed = (): PathVerdict => ({ verdict: 'accept', legs, deciding: arrivalOf(legs) })
 
   if (direct && from.kind === 'nic' && to.kind === 'nic' && isOneBridge(from, to)) {
     const frame = frameOf(packet, sourceMac, destinationMac)
@@ -141,6 +141,12 @@ function judgeLeg(
 
 function isArrival(end: End, wanted: string | undefined): boolean {
   return end.kind === 'accept' || (end.kind === 'output' && end.port === wanted)
+}
+
+/** What let the packet out of the last host: the deciding rule, not a policy that it met after that. */
+function arrivalOf(legs: readonly Leg[]): Hop | undefined {
+  const ends = legs.at(-1)?.simulation.ends ?? []
+  return ends.find(({ kind }) => kind === 'accept' || kind === 'output')?.by ?? lastHop(legs)
 }
 
 function lastHop(legs: readonly Leg[]): Hop | undefined {

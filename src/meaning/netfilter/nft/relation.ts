@@ -180,7 +180,7 @@ function plainTest(
     if (bits === undefined) return undefined
     const mask = accept(cursor, '/') ? flagsAt(cursor, field.type) : ~0n
     if (mask === undefined) return undefined
-    if (mask !== ~0n || isExact) return numeric(field, (value) => ((value & mask) === bits))
+    if (mask !== ~0n || isExact) return numeric(field, (value) => ((value & mask) === bits) !== isNegated)
     return numeric(field, (value) => (value & bits) !== 0n)
   }
   const token = take(cursor)
