@@ -1,5 +1,6 @@
 import type { Compiled } from '../compile.ts'
 import type { Packet } from '../meaning/packet.ts'
+import type { Hop } from '../meaning/simulation.ts'
 import { hostAddresses } from '../model/addresses.ts'
 import type { RuleId } from '../model/model.ts'
 import { parseAddress } from '../net/address.ts'
@@ -93,8 +94,12 @@ function formatTrace(
       ? id
       : `${rule.firewall} / ${rule.direction} / ${rule.name} (${formatSource(rule.source)})`
   }
-  const lineOf = (hop: { readonly where: string; readonly line: string }) => {
-    const ids = ruleIdsIn(hop.line).filter((id) => model.rules.has(id as RuleId))
+  const knownIds = (hop: Hop) => ruleIdsIn(hop.line).filter((id) => model.rules.has(id as RuleId))
+  // What lets a packet pass is a rule; the line that sends it off afterwards says little.
+  const passing = state.legs.flatMap((leg) => leg.simulation.hops).findLast((hop) => knownIds(hop).length > 0)
+  const deciding = state.verdict === 'accept' ? (passing ?? state.deciding) : state.deciding
+  const lineOf = (hop: Hop) => {
+    const ids = knownIds(hop)
     return `    ${hop.where}: ${hop.line.trim()}${ids.length === 0 ? '' : `  # ${ids.map(origin).join(', ')}`}`
   }
   return [
@@ -104,9 +109,9 @@ function formatTrace(
     `  hosts   ${state.verdict}${isSame ? '' : '  DIFFERS FROM THE POLICY'}${state.why === undefined ? '' : `: ${state.why}`}`,
     ...(isVerbose
       ? state.legs.flatMap((leg) => [`   on ${leg.host}`, ...leg.simulation.hops.map(lineOf)])
-      : state.deciding === undefined
+      : deciding === undefined
         ? []
-        : [`   decided by`, lineOf(state.deciding)]),
+        : [`   decided by`, lineOf(deciding)]),
   ].map(plain)
 }
 
