@@ -6,7 +6,6 @@ const toolTests = [
   'test/kernel/*/**/*.test.ts',
   'test/cli/hosts.test.ts',
   'test/meaning/netfilter/*kernel.test.ts',
-  'test/meaning/openflow/switch.test.ts',
 ]
 
 /** `npm test` runs all three in a network namespace of its own; without root it can run `unit` only. */
